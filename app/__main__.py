@@ -1,0 +1,15 @@
+"""The command line: `python -m app --help`. Each command imports what it needs when it runs, so that none pays for another."""
+
+import typer
+
+from app.commands import cors, owner_link, scan
+
+cli = typer.Typer(
+    name="seamwatch", no_args_is_help=True, add_completion=False, help="Find, explain and watch the seams of a web application."
+)
+cli.command("scan")(scan.scan)
+cli.command("cors")(cors.cors)
+cli.command("owner-link")(owner_link.owner_link)
+
+if __name__ == "__main__":
+    cli()
