@@ -1,0 +1,193 @@
+"""From an observation to a report: draw the conclusions, run the checks, lay out parts and seams, say it in one sentence."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from app.core.architecture import classify
+from app.core.collect import collect
+from app.core.examined import Examined
+from app.core.exchange import Exchange
+from app.core.findings import Certainty, Evidence, Finding, Severity
+from app.core.fingerprints import identify
+from app.core.observation import JudgedCall, Observation
+from app.core.redact import redact_evidence, redact_headers, redact_text, redact_url
+from app.core.report import SCHEMA_VERSION, CallReport, Report, RequestReport, Site
+from app.core.rules import run_checks
+from app.core.seams import lay_out_seams
+
+EXCERPT_CHARS = 400
+TEXTUAL = ("text/", "application/json", "application/javascript", "application/problem+json", "application/xml", "application/vnd.oai")
+
+
+def conclude(observation: Observation) -> Examined:
+    """Draw the inventory, the technologies and the architecture from what was observed."""
+    inventory = collect(observation.request, observation.exchanges)
+    technologies = identify(observation.exchanges, inventory)
+    return Examined(observation, inventory, technologies, classify(observation.exchanges, inventory, technologies))
+
+
+def build_report(examined: Examined, began_at: datetime, duration_ms: float) -> Report:
+    """Run every check and write the report; no secret value is left in it.
+
+    Args:
+        began_at: aware UTC.
+    """
+    observation, inventory = examined.observation, examined.inventory
+    findings = tuple(redact_finding(finding) for finding in run_checks(examined))
+    calls = tuple(_call_report(judged, observation, inventory.page_origin) for judged in observation.judged)
+    parts, seams = lay_out_seams(examined, findings)
+    site = Site(
+        page_url=redact_url(observation.request.page_url),
+        final_url=redact_url(inventory.page_url),
+        page_origin=inventory.page_origin,
+        api_origins=inventory.api_origins,
+        scanned_at=began_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        duration_ms=round(duration_ms),
+        sentence=sentence(calls, findings, observation.notes),
+        detail=detail(calls, findings),
+        notes=observation.notes,
+    )
+    requests = tuple(request_report(exchange) for exchange in observation.exchanges)
+    return Report(
+        SCHEMA_VERSION, site, examined.architecture, examined.technologies, parts, seams, calls, findings, requests
+    )  # fmt: skip
+
+
+def redact_finding(finding: Finding) -> Finding:
+    """Return the finding with secrets in its evidence hashed."""
+    evidence = tuple(_redact(piece) for piece in finding.evidence)
+    return replace(finding, evidence=evidence, explanation=redact_text(finding.explanation))
+
+
+def _redact(evidence: Evidence) -> Evidence:
+    return replace(evidence, text=redact_evidence(evidence.text), faulty=redact_evidence(evidence.faulty))
+
+
+def request_report(exchange: Exchange) -> RequestReport:
+    """Return one exchange as it is stored and shown."""
+    head = exchange.response
+    textual = exchange.media_type.startswith(TEXTUAL)
+    excerpt = redact_text(exchange.text())[:EXCERPT_CHARS] if textual and exchange.body else ""
+    return RequestReport(
+        id=exchange.id,
+        purpose=exchange.purpose.value,
+        method=exchange.method,
+        url=redact_url(exchange.url),
+        request_headers=redact_headers(exchange.request_headers),
+        status=head.status if head else None,
+        reason=exchange.reason,
+        response_headers=redact_headers(head.headers) if head else (),
+        body_bytes=len(exchange.body),
+        truncated=exchange.truncated,
+        media_type=exchange.media_type,
+        excerpt=excerpt,
+        failure=exchange.failure_text or (exchange.failure.value if exchange.failure else ""),
+        started_ms=round(exchange.started_ms, 1),
+        duration_ms=round(exchange.timing.total_ms, 1),
+        address=exchange.address,
+    )
+
+
+def _call_report(judged: JudgedCall, observation: Observation, page_origin: str) -> CallReport:
+    call, verdict = judged.call, judged.verdict
+    answers = [observation.get(number) for number in judged.exchanges if observation.get(number).method != "OPTIONS"]
+    last: Exchange | None = answers[-1] if answers else None
+    sent_as_asked = judged.certainty is Certainty.OBSERVED
+    return CallReport(
+        id=judged.id,
+        method=call.method,
+        url=redact_url(call.url),
+        template=call.template,
+        headers=redact_headers(call.headers),
+        credentials=call.credentials,
+        origin=page_origin,
+        source=call.source.kind.value,
+        source_excerpt=redact_text(call.source.excerpt),
+        allowed=verdict.allowed if verdict else None,
+        allowed_standard=verdict.allowed_standard if verdict else None,
+        rule=verdict.rule if verdict else "",
+        type=verdict.type if verdict else "",
+        preflight=verdict.preflight if verdict else False,
+        certainty=judged.certainty,
+        why=judged.why,
+        status=last.status if last and last.response and sent_as_asked else None,
+        duration_ms=round(last.timing.total_ms) if last and last.response and sent_as_asked else None,
+        console=verdict.console if verdict else "",
+        exposed=verdict.exposed if verdict else (),
+        path=verdict.path if verdict else (),
+        sent=verdict.requests if verdict else (),
+        requests=judged.exchanges,
+    )
+
+
+def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
+    """Return severity → number of findings, every severity present, worst first."""
+    counts = dict.fromkeys(Severity, 0)
+    for finding in findings:
+        counts[finding.severity] += 1
+    return counts
+
+
+def sentence(calls: Sequence[CallReport], findings: Sequence[Finding], notes: Sequence[str]) -> str:
+    """Return the verdict in one sentence: what browsers block and why, else the worst finding, else that nothing was found."""
+    blocked = [call for call in calls if call.allowed is False]
+    judged = [call for call in calls if call.allowed is not None]
+    serious = [finding for finding in findings if finding.severity.rank <= Severity.MEDIUM.rank]
+    if blocked:
+        ids = {call.id for call in blocked}
+        cause = next((finding for finding in findings if ids & set(finding.calls)), None)
+        count = f"Browsers block {_of(len(blocked), len(judged))}"
+        return f"{count}: {_lower_first(cause.title)}." if cause else f"{count}."
+    if serious:
+        return f"{serious[0].title}."
+    if not judged:
+        return (
+            "Nothing could be judged: see what limited this scan."
+            if notes
+            else "Nothing found. This page makes no calls that could be blocked."
+        )
+    unknown = len(calls) - len(judged)
+    allowed = f"{_plural(len(judged), 'call is', 'calls are')} allowed in Chromium and by the standard"
+    return f"Nothing found. {allowed}{f'; {unknown} not asked' if unknown else ''}."
+
+
+def detail(calls: Sequence[CallReport], findings: Sequence[Finding]) -> str:
+    """Return the second sentence: the other serious findings, and what is in order."""
+    said = sentence(calls, findings, ())
+    others = [
+        finding
+        for finding in findings
+        if finding.severity.rank <= Severity.MEDIUM.rank and _lower_first(finding.title) not in _lower_first(said)
+    ]
+    parts = [f"{finding.title}." for finding in others[:2]]
+    if len(others) > 2:
+        parts.append(f"And {len(others) - 2} more.")
+    allowed = sum(call.allowed is True for call in calls)
+    if allowed and (others or any(call.allowed is False for call in calls)):
+        parts.append(f"{_plural(allowed, 'call is', 'calls are')} allowed.")
+    return " ".join(parts)
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part} of {whole} calls" if whole > 1 else "the only call"
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _lower_first(text: str) -> str:
+    """Lower the first letter unless the word is a name or an abbreviation ("API", "Flask's" stays only when it is all capitals)."""
+    return (
+        text[:1].lower() + text[1:]
+        if re.match(r"[A-Z][a-z]*\b", text) and not re.match(r"(Django|Flask|FastAPI|Starlette|Bottle|Socket)", text)
+        else text
+    )
+
+
+def host_of(url: str) -> str:
+    """Return host and port of a URL, as shown to people."""
+    return urlsplit(url).netloc.rpartition("@")[2]

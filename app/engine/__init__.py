@@ -1,0 +1,1 @@
+"""What runs by itself: scans, and the loop that claims them."""

@@ -1,0 +1,298 @@
+"""One scan: ask a site a bounded number of harmless questions, and conclude.
+
+What to ask next is decided from what came back, by the pure functions of `app.core`; this module sends, counts and stops.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urljoin, urlsplit
+
+from app.core.architecture import is_bot_wall
+from app.core.collect import collect, next_scripts
+from app.core.examined import Examined
+from app.core.exchange import Exchange, Failure, Headers, Purpose
+from app.core.findings import Severity
+from app.core.inventory import Inventory
+from app.core.observation import JudgedCall, Observation, ScanRequest, is_redirect
+from app.core.plan import FOREIGN_ORIGIN, as_fetch, documents_to_ask, noted, order_calls, origin_variants, slash_variant
+from app.core.report import Report
+from app.core.report_build import build_report, conclude
+from app.core.urls import InvalidTarget, origin_of, parse_target
+from app.engine.judging import judge_call
+from app.net import Net
+from app.probes import http, websocket
+
+BUDGET = 48  # requests; "about 40", with room for a redirect chain
+RESERVE = 14  # of these, kept for what comes after the calls: foreign origins, sockets, documents
+MAX_CALLS = 12  # of which URLs are asked; the others are listed, and unknown
+MAX_REDIRECTS = 10
+PAGE_BYTES = 3_000_000
+SCRIPT_BYTES = 3_000_000
+API_BYTES = 512_000
+TIMEOUT_S = 8.0
+SCAN_TIMEOUT_S = 60.0  # whatever happens, a scan ends
+
+HTML: Headers = (("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),)
+JSON: Headers = (("Accept", "application/json"),)
+ANY: Headers = (("Accept", "*/*"),)
+
+PHASES = ("Page", "Scripts", "Delivery", "API and CORS", "WebSocket", "Session and auth", "Verdicts")
+
+
+class ScanFailed(Exception):
+    """Nothing could be scanned. The message is for people: what, why, what next."""
+
+    def __init__(self, message: str, exchanges: tuple[Exchange, ...] = ()):
+        super().__init__(message)
+        self.exchanges = exchanges
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One thing that happened in a scan: a request was answered, or (exchange None) a phase began."""
+
+    phase: str  # one of PHASES
+    exchange: Exchange | None = None
+    noted: str = ""  # what is worth knowing about the answer, short
+    severity: Severity | None = None  # of what was noted; None when in order
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Scan:
+    """The running scan: numbers and sends requests, keeps the budget, stops asking a host that says 429."""
+
+    def __init__(self, request: ScanRequest, net: Net, on_progress: OnProgress | None = None):
+        self.request, self.net = request, net
+        self.exchanges: list[Exchange | None] = []
+        self.judged: list[JudgedCall] = []
+        self.notes: list[str] = []
+        self.slowed: set[str] = set()  # origins that answered 429
+        self.phase = PHASES[0]
+        self.started = time.monotonic()
+        self.random = secrets.token_hex(6)  # a path nobody has
+        self._on_progress = on_progress or (lambda progress: None)
+        self._recent: dict[tuple[str, str, Headers], asyncio.Task[Exchange | None]] = {}
+
+    def done(self) -> tuple[Exchange, ...]:
+        """Return the exchanges that are over, in the order sent, up to the first one still under way."""
+        finished: list[Exchange] = []
+        for exchange in self.exchanges:
+            if exchange is None:
+                break
+            finished.append(exchange)
+        return tuple(finished)
+
+    def begin(self, phase: str) -> None:
+        self.phase = phase
+        self._on_progress(Progress(phase))
+
+    async def ask(
+        self, purpose: Purpose, url: str, headers: Headers = ANY, *, method: str = "GET", max_body_bytes: int = API_BYTES
+    ) -> Exchange | None:
+        """Send one request and record it. None when the budget is used up or the host asked us to slow down.
+
+        The same question (method, URL, headers) is asked once; who asks again gets the same exchange.
+        """
+        key = (method, url, headers)
+        if key not in self._recent:
+            self._recent[key] = asyncio.ensure_future(
+                self._send(
+                    url,
+                    lambda number: http.ask(
+                        self.net, id=number, purpose=purpose, method=method, url=url, headers=headers,
+                        started=self.started, max_body_bytes=max_body_bytes, timeout_s=TIMEOUT_S,
+                    ),
+                )
+            )  # fmt: skip
+        return await self._recent[key]
+
+    async def shake_hands(self, purpose: Purpose, url: str, origin: str) -> Exchange | None:
+        """Send one WebSocket handshake and record it."""
+        return await self._send(
+            url,
+            lambda number: websocket.handshake(
+                self.net, id=number, purpose=purpose, url=url, origin=origin, started=self.started, timeout_s=TIMEOUT_S
+            ),
+        )
+
+    async def _send(self, url: str, send: Callable[[int], Awaitable[Exchange]]) -> Exchange | None:
+        origin = origin_of(url)
+        if origin in self.slowed:
+            return None
+        if len(self.exchanges) >= BUDGET:
+            self.note(f"The scan stopped asking after {BUDGET} requests; the report covers those.")
+            return None
+        self.exchanges.append(None)
+        number, phase = len(self.exchanges), self.phase
+        exchange = await send(number)
+        self.exchanges[number - 1] = exchange
+        if exchange.status == 429:
+            self.slowed.add(origin)
+            self.note(f"{urlsplit(url).netloc} asked us to slow down (429) after {number} requests; the report covers those.")
+        text, severity = noted(exchange)
+        self._on_progress(Progress(phase, exchange, text, severity))
+        return exchange
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    # The phases, in order.
+
+    async def page(self) -> Exchange:
+        """Fetch the page, hop by hop. Raises ScanFailed when there is none."""
+        url = self.request.page_url
+        for _ in range(MAX_REDIRECTS):
+            exchange = await self.ask(Purpose.PAGE, url, HTML, max_body_bytes=PAGE_BYTES)
+            if exchange is None:
+                raise ScanFailed(f"{urlsplit(url).netloc} asked us to slow down (429). Wait a minute and scan again.", self.done())
+            if exchange.response is None:
+                raise ScanFailed(exchange.failure_text or f"No answer from {url}.", self.done())
+            if not is_redirect(exchange.response):
+                return exchange
+            location = exchange.header("location") or ""
+            try:
+                url = parse_target(urljoin(url, location))
+            except InvalidTarget as error:
+                raise ScanFailed(f"{url} redirects to an address that cannot be opened: {error}", self.done()) from error
+        raise ScanFailed(f"{self.request.page_url} redirects without end: {MAX_REDIRECTS} hops, the last to {url}.", self.done())
+
+    async def scripts(self) -> None:
+        """Fetch the scripts, level by level, as `next_scripts` names them."""
+        asked: set[str] = set()
+        while urls := [url for url in next_scripts(self.request, self.done()) if url not in asked]:
+            asked.update(urls)
+            await gather(self.ask(Purpose.SCRIPT, url, max_body_bytes=SCRIPT_BYTES) for url in urls)
+
+    async def delivery(self, inventory: Inventory) -> None:
+        """Learn what "not there" looks like on the page's origin, and ask its http:// twin."""
+        origin = inventory.page_origin
+        questions = [
+            self.ask(Purpose.MISSING_PAGE, f"{origin}/{self.random}", HTML),
+            self.ask(Purpose.MISSING_ASSET, f"{origin}/assets/{self.random}.js"),
+        ]
+        if origin.startswith("https://") and ":" not in origin.removeprefix("https://"):
+            questions.append(self.ask(Purpose.TWIN, f"http://{origin.removeprefix('https://')}/", HTML))
+        await gather(questions)
+
+    async def api(self, inventory: Inventory) -> None:
+        """Ask the API: what is not there, each call as the browser would make it, and as strangers would."""
+        calls = order_calls(inventory)
+        asked = calls[:MAX_CALLS]
+        bases = dict.fromkeys([f"{inventory.page_origin}/api/", *inventory.api_bases])
+        await gather(self.ask(Purpose.MISSING_API, f"{base}{self.random}", JSON) for base in list(bases)[:4])
+        urls = list(dict.fromkeys(call.url for call in asked))
+        await gather(self.ask(Purpose.ENDPOINT, url, JSON) for url in urls[:4])
+        await gather(self.ask(Purpose.SLASH, slash_variant(url), JSON) for url in urls[:3])
+        room = max(0, (BUDGET - RESERVE - len(self.exchanges)) // 2)  # a preflight and an answer each
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(
+                    judge_call(f"call-{number}", call, as_fetch(call, inventory.page_origin), self.ask if number <= room else None)
+                )
+                for number, call in enumerate(calls, start=1)
+            ]
+        self.judged = [task.result() for task in tasks]
+        await self._strangers(inventory)
+
+    async def _strangers(self, inventory: Inventory) -> None:
+        """Ask one endpoint of each API origin as a foreign page and a sandboxed one would, and find near misses of our own origin."""
+        for origin in inventory.api_origins[:3]:
+            mine = [judged for judged in self.judged if origin_of(judged.call.url) == origin]
+            if not mine:
+                continue
+            url = next((judged.call.url for judged in mine if judged.call.method.upper() == "GET"), mine[0].call.url)
+            await gather(
+                [
+                    self.ask(Purpose.FOREIGN, url, (("Origin", FOREIGN_ORIGIN), *JSON)),
+                    self.ask(Purpose.NULL_ORIGIN, url, (("Origin", "null"), *JSON)),
+                ]
+            )
+            if any(judged.verdict and not judged.verdict.allowed and judged.verdict.rule in {"C1", "C2", "P1"} for judged in mine):
+                variants = origin_variants(inventory.page_origin)
+                await gather(self.ask(Purpose.ORIGIN_VARIANT, url, (("Origin", variant), *JSON)) for variant in variants)
+
+    async def sockets(self, inventory: Inventory) -> None:
+        for use in inventory.sockets[:3]:
+            if use.kind == "socketio":
+                base = urljoin(use.url.replace("ws", "http", 1) if use.url.startswith("ws") else use.url, "/socket.io/")
+                await self.ask(Purpose.SOCKETIO, f"{base}?EIO=4&transport=polling", (("Origin", inventory.page_origin), *ANY))
+                address = f"{base.replace('http', 'ws', 1)}?EIO=4&transport=websocket"
+            else:
+                address = use.url
+            await self.shake_hands(Purpose.WEBSOCKET, address, inventory.page_origin)
+            await self.shake_hands(Purpose.WEBSOCKET_FOREIGN, address, FOREIGN_ORIGIN)
+
+    async def session_and_auth(self, inventory: Inventory) -> None:
+        await gather(self.ask(purpose, url, JSON) for purpose, url in documents_to_ask(inventory, self.done()))
+        for start in inventory.oauth_starts[:1]:
+            await self.ask(Purpose.OAUTH, start.url, HTML)
+
+    async def run(self) -> Report:
+        """Ask and conclude. Raises ScanFailed when the page cannot be had."""
+        began_at = datetime.now(UTC)
+        try:
+            async with asyncio.timeout(SCAN_TIMEOUT_S):
+                await self._ask_everything()
+        except TimeoutError:
+            if not self.done():
+                raise ScanFailed(f"{self.request.page_url} did not answer within {SCAN_TIMEOUT_S:.0f} s.") from None
+            self.note(f"The scan stopped after {SCAN_TIMEOUT_S:.0f} s; what was not asked by then is unknown.")
+        self.begin("Verdicts")
+        exchanges = tuple(
+            exchange
+            or Exchange(number, Purpose.PAGE, "GET", self.request.page_url, failure=Failure.CANCELLED, failure_text="Not finished.")
+            for number, exchange in enumerate(self.exchanges, start=1)
+        )
+        observation = Observation(self.request, exchanges, tuple(self.judged), tuple(self.notes))
+        # Reading bundles takes tens of milliseconds: off the loop, so that sockets and other scans go on.
+        examined: Examined = await asyncio.to_thread(conclude, observation)
+        return await asyncio.to_thread(build_report, examined, began_at, (time.monotonic() - self.started) * 1000)
+
+    async def _ask_everything(self) -> None:
+        self.begin("Page")
+        page = await self.page()
+        if is_bot_wall(page):
+            self.note(f"{urlsplit(page.url).netloc} shows a bot check, so its seams are unknown. Allow our user agent and scan again.")
+            return
+        self.begin("Scripts")
+        await self.scripts()
+        inventory = await asyncio.to_thread(collect, self.request, self.done())
+        self.begin("Delivery")
+        await self.delivery(inventory)
+        self.begin("API and CORS")
+        await self.api(inventory)
+        self.begin("WebSocket")
+        await self.sockets(inventory)
+        self.begin("Session and auth")
+        await self.session_and_auth(inventory)
+
+
+async def gather(questions: Iterable[Awaitable[Exchange | None]]) -> None:
+    """Ask several questions at once; `Net` keeps the limit per host."""
+    async with asyncio.TaskGroup() as group:
+        for question in questions:
+            group.create_task(_await(question))
+
+
+async def _await(question: Awaitable[Exchange | None]) -> None:
+    await question
+
+
+async def run(request: ScanRequest, net: Net, on_progress: OnProgress | None = None) -> Report:
+    """Scan one site and return its report.
+
+    Args:
+        request: normalised by `app.core.urls.parse_target`.
+        on_progress: called on the event loop for each phase and each answered request; it must not block.
+
+    Raises:
+        ScanFailed: the page could not be had; the message says why and what to do.
+    """
+    return await Scan(request, net, on_progress).run()
