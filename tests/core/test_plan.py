@@ -1,0 +1,98 @@
+"""What a scan asks next."""
+
+import pytest
+
+from app.core.exchange import Exchange, Head, Purpose
+from app.core.findings import Severity
+from app.core.inventory import Call, Inventory, Source, SourceKind
+from app.core.plan import as_fetch, documents_to_ask, noted, order_calls, origin_variants, slash_variant
+
+PAGE = "http://127.0.0.1:5101"
+API = "http://127.0.0.1:5102"
+FOUND = Source(SourceKind.SCRIPT)
+
+
+def call(method: str, url: str, headers=(), source=FOUND) -> Call:
+    return Call(method, url, headers, source=source)
+
+
+def test_the_users_calls_come_first_then_the_ones_that_need_a_preflight_then_the_rest():
+    mine = call("GET", f"{PAGE}/mine", source=Source(SourceKind.USER))
+    plain = call("GET", f"{API}/api/items")
+    again = call("GET", f"{API}/api/people")
+    put = call("PUT", f"{API}/api/items/1")
+    same = call("GET", f"{PAGE}/api/me", (("X-A", "1"),))
+    inventory = Inventory(f"{PAGE}/", PAGE, calls=(plain, again, put, same, mine))
+    assert order_calls(inventory) == (mine, put, plain, same, again)
+
+
+@pytest.mark.parametrize(
+    ("url", "variant"),
+    [
+        ("http://a/api/items", "http://a/api/items/"),
+        ("http://a/api/items/", "http://a/api/items"),
+        ("http://a/api/items?page=1", "http://a/api/items/?page=1"),
+        ("http://a/", "http://a/"),
+    ],
+)
+def test_the_slash_variant_keeps_the_query(url, variant):
+    assert slash_variant(url) == variant
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ("http://localhost:3000", "http://127.0.0.1:3000"),
+        ("http://127.0.0.1:3000", "http://localhost:3000"),
+        ("https://app.example", "https://www.app.example"),
+        ("https://www.app.example", "https://app.example"),
+        ("https://app.example", "https://app.example/"),
+        ("https://app.example", "http://app.example"),
+    ],
+)
+def test_near_misses_of_an_origin_contain_the_likely_slips(origin, expected):
+    assert expected in origin_variants(origin)
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "https://app.example", "http://10.0.0.7"])
+def test_near_misses_never_contain_the_origin_itself(origin):
+    variants = origin_variants(origin)
+    assert origin not in variants
+    assert len(set(variants)) == len(variants)
+
+
+def test_documents_are_asked_of_the_api_first_and_never_twice():
+    inventory = Inventory(f"{PAGE}/", PAGE, api_origins=(API,))
+    asked = [Exchange(1, Purpose.ENDPOINT, "GET", f"{API}/openapi.json")]
+    documents = documents_to_ask(inventory, asked)
+    assert (Purpose.SCHEMA, f"{API}/openapi.json") not in documents
+    assert (Purpose.SCHEMA, f"{PAGE}/openapi.json") in documents
+    assert (Purpose.ADMIN, f"{API}/admin/") in documents
+
+
+def test_a_call_of_the_inventory_becomes_the_fetch_that_the_page_makes():
+    fetch = as_fetch(Call("PUT", f"{API}/x", (("X-A", "1"),), body="text", credentials="include"), PAGE)
+    assert (fetch.origin, fetch.method, fetch.credentials, fetch.body and fetch.body.kind) == (PAGE, "PUT", "include", "text")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "text", "severity"),
+    [
+        (
+            Exchange(1, Purpose.PREFLIGHT, "OPTIONS", API, response=Head(307, (("Location", "/x/"),))),
+            "preflight is redirected to /x/",
+            Severity.HIGH,
+        ),
+        (
+            Exchange(1, Purpose.PREFLIGHT, "OPTIONS", API, response=Head(405)),
+            "preflight without Access-Control-Allow-Origin",
+            Severity.HIGH,
+        ),
+        (Exchange(1, Purpose.WEBSOCKET, "GET", "ws://a/", response=Head(101)), "opens", None),
+        (Exchange(1, Purpose.WEBSOCKET, "GET", "ws://a/", response=Head(404)), "answered 404 instead of 101", Severity.HIGH),
+        (Exchange(1, Purpose.PAGE, "GET", PAGE, response=Head(502)), "gateway error", Severity.MEDIUM),
+        (Exchange(1, Purpose.PAGE, "GET", PAGE, failure_text="No host answers at a."), "No host answers at a.", Severity.MEDIUM),
+    ],
+)
+def test_progress_notes_what_is_worth_knowing_about_an_answer(exchange, text, severity):
+    assert noted(exchange) == (text, severity)
