@@ -1,0 +1,230 @@
+"""The one way out of the program: HTTP by libcurl on the event loop, and plain sockets for other protocols.
+
+Every address is judged where the socket is opened, so a literal, each DNS answer and each redirect hop passes the same
+check. Nothing here follows a redirect, keeps a cookie, or reads proxies and credentials from the environment.
+"""
+
+import asyncio
+import functools
+import socket
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import pycurl
+from pycurl.async_multi import AsyncCurlMulti
+
+from app.core.exchange import Failure, Headers
+from app.net import failures
+from app.net.addresses import AddressPolicy, RefusedAddress
+from app.net.failures import NotConnected
+from app.net.transfer import CANCELLED, TOKEN, Received, Reply, Target, conclude, header_lines
+from app.net.trust import default_ca_file
+
+__all__ = ["AddressPolicy", "Net", "NotConnected", "Received"]
+
+MAX_PER_HOST = 6  # as browsers do
+MAX_TOTAL = 32
+# For transfers with long time-outs: nothing at all for this long is the end.
+SILENCE_S = 30
+
+
+class Net:
+    """Sends requests under one address policy; connections and DNS answers are kept until it is closed.
+
+    Belongs to one event loop; use as an async context manager, or call `aclose`.
+
+    Args:
+        ca_file: PEM file of trusted authorities; None for certifi's and the system's.
+        resolve: "host:port" (lower case) → IP address, in place of DNS; the policy still judges it.
+    """
+
+    def __init__(
+        self, policy: AddressPolicy, *, user_agent: str, ca_file: str | None = None, resolve: Mapping[str, str] | None = None
+    ) -> None:
+        self.policy = policy
+        self.user_agent = user_agent
+        self.ca_file = ca_file or default_ca_file()
+        self.resolve = {} if resolve is None else resolve
+        self._multi = AsyncCurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_TOTAL)
+        self._free: list[pycurl.Curl] = []
+        self._total = asyncio.Semaphore(MAX_TOTAL)
+        self._hosts: defaultdict[tuple[str, int], asyncio.Semaphore] = defaultdict(functools.partial(asyncio.Semaphore, MAX_PER_HOST))
+        self._users: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End every transfer (their callers receive `Failure.CANCELLED`) and close every connection."""
+        self._closed = True
+        await self._multi.aclose()
+        self._free.clear()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Headers = (),
+        *,
+        body: bytes | None = None,
+        timeout_s: float = 10,
+        connect_timeout_s: float = 5,
+        max_body_bytes: int = 2_000_000,
+    ) -> Received:
+        """Send one request and read the answer to its end or to the limit. Redirects are not followed.
+
+        A target that fails is a result: see `Received`. Time-outs count from when a connection slot is free.
+
+        Args:
+            method: sent as it stands.
+            headers: sent in this order with this case; Host (unless given) and Content-Length are added, nothing else.
+
+        Raises:
+            ValueError: the method or a header could not stand in a request (a line break, say).
+            RuntimeError: this Net is closed.
+        """
+        if self._closed:
+            raise RuntimeError("Net is closed")
+        lines = header_lines(headers)
+        if not TOKEN.fullmatch(method):
+            raise ValueError(f"not a method: {method!r}")
+        target = Target.parse(url)
+        if target is None:
+            return Received(failure=Failure.INVALID_URL, failure_text="This is not an http or https address without credentials.")
+        async with self._slot(target):
+            if self._closed:
+                return CANCELLED
+            reply = Reply(self.policy, max_body_bytes)
+            curl = self._free.pop() if self._free else pycurl.Curl()
+            self._set_up(curl, reply, target, method, lines, body, timeout_s, connect_timeout_s)
+            future = self._multi.add_handle(curl)
+            code, message = 0, ""
+            try:
+                await future
+            except pycurl.error as error:
+                code, message = int(error.args[0]), str(error.args[-1])
+            except asyncio.CancelledError:
+                # The multi handle lets go of `curl` on the next turn of the loop; it is not used again.
+                task = asyncio.current_task()
+                if self._closed and task is not None and not task.cancelling():
+                    return CANCELLED
+                raise
+            received = conclude(curl, reply, target, code, message, timeout_s, connect_timeout_s)
+            curl.reset()  # drops the callbacks, which hold the reply
+            self._free.append(curl)
+            return received
+
+    async def open_socket(self, host: str, port: int, *, timeout_s: float = 5) -> socket.socket:
+        """Return a connected, non-blocking TCP socket; every DNS answer is checked and tried in turn.
+
+        Raises:
+            NotConnected: with the `Failure` and the words for it.
+        """
+        if self._closed:
+            raise RuntimeError("Net is closed")
+        ends = time.monotonic() + timeout_s
+        last: OSError = OSError()
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + timeout_s):
+                answers = await self._addresses(host, port)
+                for place, (family, kind, protocol, address) in enumerate(answers):
+                    share_s = (ends - time.monotonic()) / (len(answers) - place)
+                    try:
+                        return await self._connect(family, kind, protocol, address, share_s)
+                    except OSError as error:
+                        # A refusal says less than a target that was really tried.
+                        if not isinstance(error, RefusedAddress) or isinstance(last, RefusedAddress) or place == 0:
+                            last = error
+        except TimeoutError:
+            raise NotConnected(*failures.unaccepted(host, port, timeout_s)) from None
+        except OSError as error:
+            last = error
+        if isinstance(last, TimeoutError):
+            raise NotConnected(*failures.unaccepted(host, port, timeout_s)) from None
+        raise NotConnected(*failures.from_connect(last, host, port)) from last
+
+    async def _addresses(self, host: str, port: int) -> list[tuple[int, int, int, Any]]:
+        name = self.resolve.get(f"{host.lower()}:{port}", host)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+        return [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
+
+    async def _connect(self, family: int, kind: int, protocol: int, address: Any, timeout_s: float) -> socket.socket:
+        self.policy.check(address[0], address[1])
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.setblocking(False)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(timeout_s):
+                await asyncio.get_running_loop().sock_connect(opened, address)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    @asynccontextmanager
+    async def _slot(self, target: Target) -> AsyncGenerator[None, None]:
+        """Wait until the host, and then the whole, has room for one more transfer."""
+        key = (target.host, target.port)
+        self._users[key] += 1
+        try:
+            async with self._hosts[key], self._total:
+                yield
+        finally:
+            self._users[key] -= 1
+            if not self._users[key]:
+                del self._users[key], self._hosts[key]
+
+    def _set_up(
+        self,
+        curl: pycurl.Curl,
+        reply: Reply,
+        target: Target,
+        method: str,
+        lines: list[bytes],
+        body: bytes | None,
+        timeout_s: float,
+        connect_timeout_s: float,
+    ) -> None:
+        set_option = curl.setopt
+        set_option(pycurl.URL, target.url)
+        set_option(pycurl.PATH_AS_IS, 1)
+        set_option(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        set_option(pycurl.PROXY, "")  # an empty name also switches off http_proxy and its kin
+        set_option(pycurl.NOSIGNAL, 1)
+        set_option(pycurl.TIMEOUT_MS, max(1, int(timeout_s * 1000)))
+        set_option(pycurl.CONNECTTIMEOUT_MS, max(1, int(min(connect_timeout_s, timeout_s) * 1000)))
+        set_option(pycurl.LOW_SPEED_LIMIT, 1)
+        set_option(pycurl.LOW_SPEED_TIME, SILENCE_S)
+        set_option(pycurl.HTTPHEADER, lines)
+        set_option(pycurl.ACCEPT_ENCODING, "")  # decode what this build can; the header itself is the caller's
+        set_option(pycurl.HEADERFUNCTION, reply.take_header)
+        set_option(pycurl.WRITEFUNCTION, reply.take_body)
+        set_option(pycurl.OPENSOCKETFUNCTION, reply.open_socket)
+        if target.scheme == "https":
+            set_option(pycurl.CAINFO, self.ca_file)
+            set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        instead = self.resolve.get(f"{target.host.lower()}:{target.port}")
+        if instead is not None:
+            address = f"[{instead}]" if ":" in instead else instead
+            # The entry before was put there by an earlier request of this Net, and may have changed since.
+            name = f"[{target.host}]" if ":" in target.host else target.host
+            set_option(pycurl.RESOLVE, [f"-{name}:{target.port}", f"{name}:{target.port}:{address}"])
+        if method == "HEAD":
+            set_option(pycurl.NOBODY, 1)
+        elif body is not None or method in ("POST", "PUT", "PATCH"):
+            set_option(pycurl.POST, 1)
+            set_option(pycurl.POSTFIELDS, body or b"")
+        if method not in ("GET", "HEAD") or body is not None:
+            set_option(pycurl.CUSTOMREQUEST, method)

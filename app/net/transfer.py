@@ -1,0 +1,260 @@
+"""One HTTP transfer as plain values: the URL and headers that go in, and the answer collected from libcurl's callbacks."""
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import pycurl
+
+from app.core.exchange import Failure, Head, Headers, Timing
+from app.net import failures
+from app.net.addresses import AddressPolicy, RefusedAddress
+
+MAX_HEADER_BYTES = 64_000  # all header blocks of one answer, informational ones included
+MAX_HEADER_LINES = 200  # of one block
+
+NO_TIMING = Timing()
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+STATUS_LINE = re.compile(r"HTTP/(\d(?:\.\d)?) (\d{3})(?: ?(.*))?", re.DOTALL)
+# libcurl is more lenient than a browser ("http:///x", "http://a\@b"), and the two must not disagree about the host.
+HTTP_URL = re.compile(r"https?://(?P<authority>[^/?#\\\s]+)", re.IGNORECASE)
+
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+AS_IS = "".join(map(chr, range(0x21, 0x7F)))  # everything printable but the space
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came back for one request. `failure` is None exactly when there is a `response`.
+
+    A body that breaks off after the headers (time-out, reset, broken compression) is `truncated`, and `failure_text`
+    says why; a body over the limit is `truncated` without a text.
+    """
+
+    response: Head | None = None
+    reason: str = ""  # the reason phrase; empty over HTTP/2
+    http_version: str = ""  # "1.0", "1.1", "2"
+    body: bytes = field(default=b"", repr=False)  # decompressed, at most the limit
+    truncated: bool = False
+    failure: Failure | None = None
+    failure_text: str = ""
+    timing: Timing = NO_TIMING
+    address: str = ""  # peer, "127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL taken apart for the door: what libcurl is given, and what people are told."""
+
+    url: bytes
+    scheme: str
+    host: str  # without brackets
+    port: int
+    authority: str  # as the Host header names it: the port only when it is not the scheme's own
+
+    @classmethod
+    def parse(cls, url: str) -> Self | None:
+        """Take apart an absolute http(s) URL; None when it is none, or carries credentials."""
+        found = HTTP_URL.match(url)
+        if found is None or "@" in found["authority"] or CONTROL.search(url):
+            return None
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+            if not host or port == 0:
+                return None
+            host = host if host.isascii() else host.encode("idna").decode("ascii")
+            # This build of libcurl sends bytes beyond ASCII as they stand; a browser percent-encodes them as UTF-8.
+            rest = quote(url[found.end() :].partition("#")[0], safe=AS_IS)
+        except ValueError:  # also the UnicodeError of the idna codec and of lone surrogates
+            return None
+        scheme = parts.scheme
+        name = f"[{host}]" if ":" in host else host
+        authority = name if port in (None, DEFAULT_PORTS[scheme]) else f"{name}:{port}"
+        return cls(f"{scheme}://{authority}{rest}".encode("ascii"), scheme, host, port or DEFAULT_PORTS[scheme], authority)
+
+
+class _Opened:
+    """A socket on its way to libcurl, which duplicates the descriptor and drops this object; the original is closed then."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._socket = opened
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def __del__(self) -> None:
+        self._socket.close()
+
+
+class Reply:
+    """Collects one answer in libcurl's callbacks. Returning -1 from one ends the transfer."""
+
+    __slots__ = (
+        "body",
+        "complete",
+        "flood",
+        "header_bytes",
+        "lines",
+        "max_body_bytes",
+        "overflow",
+        "permitted",
+        "policy",
+        "refused",
+        "started",
+    )
+
+    def __init__(self, policy: AddressPolicy, max_body_bytes: int) -> None:
+        self.policy = policy
+        self.max_body_bytes = max_body_bytes
+        self.lines: list[str] = []  # of the current block: status line, then header lines
+        self.body = bytearray()
+        self.header_bytes = 0
+        self.complete = False  # the last block's blank line was seen, and it was not informational
+        self.flood = False
+        self.overflow = False
+        self.permitted = False  # at least one address passed the check
+        self.refused = ""  # words of the last refusal
+
+    def open_socket(self, _purpose: int, address: Any) -> _Opened | int:
+        try:
+            self.policy.check(address.addr[0], address.addr[1])
+        except RefusedAddress as error:
+            self.refused = str(error)
+            return pycurl.SOCKET_BAD  # libcurl goes on to the next DNS answer
+        self.permitted = True
+        return _Opened(socket.socket(address.family, address.socktype, address.protocol))
+
+    def take_header(self, raw: bytes) -> int | None:
+        if self.complete:
+            return None  # trailers of a chunked body
+        self.header_bytes += len(raw)
+        if self.header_bytes > MAX_HEADER_BYTES or len(self.lines) > MAX_HEADER_LINES:
+            self.flood = True
+            return -1
+        line = raw.decode("latin-1").rstrip("\r\n")
+        if line:
+            self.lines.append(line)
+            return None
+        status = STATUS_LINE.match(self.lines[0]) if self.lines else None
+        if status and status[2].startswith("1") and status[2] != "101":
+            self.lines.clear()  # 100 Continue, 103 Early Hints: the real answer follows
+        else:
+            self.complete = True
+        return None
+
+    def take_body(self, chunk: bytes) -> int | None:
+        room = self.max_body_bytes - len(self.body)
+        if len(chunk) > room:
+            self.body += chunk[:room]
+            self.overflow = True
+            return -1
+        self.body += chunk
+        return None
+
+    def head(self) -> tuple[Head, str, str] | None:
+        """Return the head, the reason phrase and the HTTP version, once the header block is complete."""
+        status = STATUS_LINE.match(self.lines[0]) if self.complete and self.lines else None
+        if status is None:
+            return None
+        pairs = (line.partition(":") for line in self.lines[1:])
+        headers = tuple((name.rstrip(" \t"), value.strip(" \t")) for name, _, value in pairs)
+        return Head(int(status[2]), headers), (status[3] or "").strip(), status[1]
+
+
+CANCELLED = Received(failure=Failure.CANCELLED, failure_text="Cancelled.")
+# Headers that libcurl would add by itself unless told otherwise.
+_UNINVITED = ("Accept", "User-Agent", "Accept-Encoding", "Expect", "Content-Type")
+
+
+def header_lines(headers: Headers) -> list[bytes]:
+    """Write headers as libcurl wants them: "name;" is an empty value, and "name:" takes a default out."""
+    lines = []
+    for name, value in headers:
+        if not TOKEN.fullmatch(name):
+            raise ValueError(f"not a header name: {name!r}")
+        if any(character in value for character in "\r\n\0"):
+            raise ValueError(f"the value of {name} holds a line break")
+        text = f"{name}: {value}" if value.strip() else f"{name};"
+        try:
+            lines.append(text.encode("latin-1"))
+        except UnicodeEncodeError:
+            lines.append(text.encode())
+    given = {name.lower() for name, _ in headers}
+    lines.extend(f"{name}:".encode() for name in _UNINVITED if name.lower() not in given)
+    return lines
+
+
+def conclude(
+    curl: pycurl.Curl, reply: Reply, target: Target, code: int, message: str, timeout_s: float, connect_timeout_s: float
+) -> Received:
+    """Turn the end of a transfer into plain values."""
+    timing = Timing(
+        dns_ms=_phase_ms(curl, pycurl.NAMELOOKUP_TIME),
+        connect_ms=_phase_ms(curl, pycurl.CONNECT_TIME),
+        tls_ms=_phase_ms(curl, pycurl.APPCONNECT_TIME),
+        # libcurl fills this in for failed transfers too.
+        first_byte_ms=_phase_ms(curl, pycurl.STARTTRANSFER_TIME) if reply.lines else 0,
+        total_ms=_phase_ms(curl, pycurl.TOTAL_TIME),
+    )
+    address = _endpoint(curl.getinfo(pycurl.PRIMARY_IP), curl.getinfo(pycurl.PRIMARY_PORT))
+    head = reply.head()
+    if head is not None:
+        response, reason, version = head
+        broken = code != pycurl.E_OK and not reply.overflow
+        return Received(
+            response=response,
+            reason=reason,
+            http_version=version,
+            body=bytes(reply.body),
+            truncated=reply.overflow or broken,
+            failure_text=_broken_body(code, message, len(reply.body), timeout_s) if broken else "",
+            timing=timing,
+            address=address,
+        )
+    host, port = target.host, target.port
+    if reply.flood:
+        failure, text = Failure.PROTOCOL, f"{host} sends more headers than Seamwatch reads ({MAX_HEADER_BYTES // 1000} kB)."
+    elif reply.refused and not reply.permitted:
+        failure, text = Failure.REFUSED_ADDRESS, reply.refused
+    elif code == pycurl.E_OPERATION_TIMEDOUT:
+        if timing.connect_ms == 0:
+            failure, text = failures.unaccepted(host, port, min(connect_timeout_s, timeout_s))
+        else:
+            failure, text = Failure.TIMEOUT, f"{host} does not answer within {failures.seconds(timeout_s)}."
+    else:
+        failure, text = failures.from_curl(
+            code,
+            message,
+            host,
+            port,
+            os_errno=curl.getinfo(pycurl.OS_ERRNO),
+            verify_result=curl.getinfo(pycurl.SSL_VERIFYRESULT),
+            scheme=target.scheme,
+        )
+    return Received(failure=failure, failure_text=text, timing=timing, address=address)
+
+
+def _phase_ms(curl: pycurl.Curl, phase: int) -> float:
+    return round(curl.getinfo(phase) * 1000, 3)
+
+
+def _endpoint(ip: str, port: int) -> str:
+    if not ip:
+        return ""
+    return f"[{ip}]:{port}" if ipaddress.ip_address(ip).version == 6 else f"{ip}:{port}"
+
+
+def _broken_body(code: int, message: str, read_bytes: int, timeout_s: float) -> str:
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return f"The body did not end within {failures.seconds(timeout_s)}; {read_bytes} bytes were read."
+    if code == pycurl.E_BAD_CONTENT_ENCODING:
+        return f"The body's Content-Encoding cannot be read: {message}."
+    return f"The body broke off after {read_bytes} bytes."
