@@ -7,6 +7,7 @@ check. Nothing here follows a redirect, keeps a cookie, or reads proxies and cre
 import asyncio
 import functools
 import socket
+import ssl
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
@@ -22,7 +23,7 @@ from app.net import failures
 from app.net.addresses import AddressPolicy, RefusedAddress
 from app.net.failures import NotConnected
 from app.net.transfer import CANCELLED, TOKEN, Received, Reply, Target, conclude, header_lines
-from app.net.trust import default_ca_file
+from app.net.trust import client_context, default_ca_file
 
 __all__ = ["AddressPolicy", "Net", "NotConnected", "Received"]
 
@@ -151,6 +152,29 @@ class Net:
         if isinstance(last, TimeoutError):
             raise NotConnected(*failures.unaccepted(host, port, timeout_s)) from None
         raise NotConnected(*failures.from_connect(last, host, port)) from last
+
+    async def open_stream(
+        self, host: str, port: int, *, tls: bool, timeout_s: float = 5
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return streams over a checked socket, with TLS verified as for `request` if wanted.
+
+        Raises:
+            NotConnected: with the `Failure` and the words for it.
+        """
+        ends = asyncio.get_running_loop().time() + timeout_s
+        opened = await self.open_socket(host, port, timeout_s=timeout_s)
+        if not tls:
+            return await asyncio.open_connection(sock=opened)
+        context = client_context(self.ca_file)
+        try:
+            async with asyncio.timeout_at(ends):
+                return await asyncio.open_connection(sock=opened, ssl=context, server_hostname=host)
+        except TimeoutError:
+            raise NotConnected(Failure.TIMEOUT, f"{host} does not end the TLS handshake within {failures.seconds(timeout_s)}.") from None
+        except OSError as error:
+            if isinstance(error, ssl.SSLError):
+                raise NotConnected(*failures.from_handshake(error, host, port)) from error
+            raise NotConnected(Failure.TLS, f"{host} broke off the TLS handshake on port {port}.") from error
 
     async def _addresses(self, host: str, port: int) -> list[tuple[int, int, int, Any]]:
         name = self.resolve.get(f"{host.lower()}:{port}", host)

@@ -1,0 +1,204 @@
+"""One opening handshake of a WebSocket (RFC 6455, section 4.1), recorded as an exchange.
+
+libcurl takes no part: its handshake hides the body of a refusal. The websockets library writes the request and judges a
+101; h11 reads the answer, since refusals come from proxies too and websockets reads only HTTP/1.1 to the letter.
+"""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import replace
+
+import h11
+from websockets.client import ClientProtocol
+from websockets.datastructures import Headers as WebSocketHeaders
+from websockets.exceptions import InvalidHandshake, InvalidURI
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.http11 import Response
+from websockets.protocol import State
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import parse_uri
+
+from app.core.exchange import Exchange, Failure, Head, Headers, Purpose, Timing
+from app.net import Net, NotConnected
+from app.net.failures import seconds
+from app.net.transfer import MAX_HEADER_BYTES, Target
+
+MAX_BODY_BYTES = 200_000  # of a refusal: an error page, enough to recognise who refuses
+CLOSING_S = 1  # how long the server's half of the closing handshake is waited for
+
+
+async def handshake(
+    net: Net,
+    *,
+    id: int,  # noqa: A002, the name of the field in Exchange
+    purpose: Purpose,
+    url: str,
+    origin: str | None,
+    started: float,
+    subprotocols: tuple[str, ...] = (),
+    timeout_s: float = 8,
+) -> Exchange:
+    """Open a WebSocket as a page at `origin` would, and close it at once with code 1000.
+
+    Returns:
+        An exchange with status 101 when it opened; a refusal has its own status, headers and body; a 101 that a
+        browser would not accept is a `Failure.PROTOCOL`.
+
+    Args:
+        url: ws:// or wss://.
+        origin: serialized; None sends no Origin header.
+        started: `time.monotonic()` at the start of the scan.
+    """
+    url = url.partition("#")[0]
+    begun = time.monotonic()
+    exchange = Exchange(id=id, purpose=purpose, method="GET", url=url, started_ms=round((begun - started) * 1000, 3))
+    target = Target.parse(f"http{url[2:]}") if url[:2].lower() == "ws" else None
+    if target is None:
+        return replace(exchange, failure=Failure.INVALID_URL, failure_text="This is not a ws or wss address without credentials.")
+    try:
+        protocol = ClientProtocol(
+            parse_uri(f"ws{target.url.decode('ascii')[4:]}"),
+            origin=None if origin is None else Origin(origin),
+            # Browsers always offer it, and some servers choose their path by it.
+            extensions=[ClientPerMessageDeflateFactory(client_max_window_bits=True)],
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            state=State.OPEN,  # its own reader of answers is not used: see the module
+        )
+    except InvalidURI:
+        return replace(exchange, failure=Failure.INVALID_URL, failure_text="This is not a ws or wss address.")
+    request = protocol.connect()
+    request.headers["User-Agent"] = net.user_agent
+    exchange = replace(exchange, request_headers=tuple(request.headers.raw_items()))
+    attempt = _Attempt(exchange, target, protocol, begun)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await attempt.run(net, request.path, timeout_s)
+    except TimeoutError:
+        text = f"{target.host} does not answer within {seconds(timeout_s)}."
+        return attempt.failed(Failure.TIMEOUT, text)
+
+
+class _Attempt:
+    """The state of one handshake, so that a time-out at any point can still tell what was reached."""
+
+    def __init__(self, exchange: Exchange, target: Target, protocol: ClientProtocol, begun: float) -> None:
+        self.exchange = exchange
+        self.target = target
+        self.protocol = protocol
+        self.begun = begun
+        self.http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADER_BYTES)
+        self.body = bytearray()
+        self.truncated = False
+
+    def elapsed_ms(self) -> float:
+        return round((time.monotonic() - self.begun) * 1000, 3)
+
+    def failed(self, failure: Failure, text: str) -> Exchange:
+        """Conclude without a response; or, once the head is there, with a body that broke off."""
+        if self.exchange.status == 101:
+            return self.concluded()
+        if self.exchange.response is not None:
+            self.truncated = True
+            return self.concluded(failure_text=f"The body broke off after {len(self.body)} bytes.")
+        return self.concluded(failure=failure, failure_text=text)
+
+    def concluded(self, failure: Failure | None = None, failure_text: str = "") -> Exchange:
+        return replace(
+            self.exchange,
+            body=bytes(self.body),
+            truncated=self.truncated,
+            failure=failure,
+            failure_text=failure_text,
+            timing=replace(self.exchange.timing, total_ms=self.elapsed_ms()),
+        )
+
+    async def run(self, net: Net, path: str, timeout_s: float) -> Exchange:
+        host, port = self.target.host, self.target.port
+        tls = self.target.scheme == "https"
+        try:
+            reader, writer = await net.open_stream(host, port, tls=tls, timeout_s=timeout_s)
+        except NotConnected as error:
+            return self.failed(error.failure, error.text)
+        connected_ms = self.elapsed_ms()
+        peer = writer.get_extra_info("peername")
+        address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+        # Connecting and TLS are one step here; only HTTP requests tell them apart.
+        self.exchange = replace(self.exchange, address=address, timing=Timing(connect_ms=connected_ms, tls_ms=connected_ms if tls else 0))
+        try:
+            headers = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in self.exchange.request_headers]
+            opening = self.http.send(h11.Request(method="GET", target=path, headers=headers)) or b""
+            writer.write(opening + (self.http.send(h11.EndOfMessage()) or b""))
+            return await self._read(reader, writer)
+        except h11.RemoteProtocolError as error:
+            return self.failed(Failure.PROTOCOL, self._broken(str(error)))
+        except OSError:
+            return self.failed(Failure.CONNECT, f"{host} broke off the connection on port {port}.")
+        finally:
+            writer.transport.abort()
+
+    def _broken(self, message: str) -> str:
+        host, port = self.target.host, self.target.port
+        if "status line" in message:
+            return f"{host} does not speak HTTP on port {port}."
+        if "without sending complete message body" in message or "closed connection" in message:
+            return f"{host} closes the connection on port {port} without an answer."
+        return f"{host} answers with broken headers: {message[:80]}."
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Exchange:
+        head_bytes = 0
+        while True:
+            event = self.http.next_event()
+            if event is h11.NEED_DATA:
+                data = await reader.read(16_384)
+                if self.exchange.response is None:
+                    head_bytes += len(data)
+                    if head_bytes > MAX_HEADER_BYTES:
+                        return self.failed(Failure.PROTOCOL, f"{self.target.host} sends more headers than Seamwatch reads.")
+                self.http.receive_data(data)
+            elif isinstance(event, h11.InformationalResponse):
+                if event.status_code == 101:
+                    return await self._opened(event, reader, writer)
+            elif isinstance(event, h11.Response):
+                self._take_head(event)
+            elif isinstance(event, h11.Data):
+                room = MAX_BODY_BYTES - len(self.body)
+                self.body += event.data[:room]
+                if len(event.data) > room:
+                    self.truncated = True
+                    return self.concluded()
+            else:  # EndOfMessage, or the connection is closed
+                return self.concluded()
+
+    def _take_head(self, event: h11.Response | h11.InformationalResponse) -> None:
+        headers: Headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers.raw_items())
+        self.exchange = replace(
+            self.exchange,
+            response=Head(event.status_code, headers),
+            reason=event.reason.decode("latin-1"),
+            http_version=event.http_version.decode("ascii"),
+            timing=replace(self.exchange.timing, first_byte_ms=self.elapsed_ms()),
+        )
+
+    async def _opened(self, event: h11.InformationalResponse, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Exchange:
+        """Judge a 101 as a browser does, then close with code 1000."""
+        self._take_head(event)
+        head = self.exchange.response
+        assert head is not None
+        try:
+            self.protocol.process_response(Response(101, self.exchange.reason, WebSocketHeaders(head.headers)))
+        except InvalidHandshake as error:
+            # Not open, so not a response either: nothing may take this 101 for an accepted handshake.
+            self.exchange = replace(self.exchange, response=None)
+            return self.failed(Failure.PROTOCOL, f"{self.target.host} answers 101, but no browser opens this WebSocket: {error}.")
+        result = self.concluded()
+        with contextlib.suppress(OSError, TimeoutError):  # It did open; how it ends is the server's affair.
+            async with asyncio.timeout(CLOSING_S):
+                self.protocol.send_close(1000)
+                writer.writelines(self.protocol.data_to_send())
+                data = self.http.trailing_data[0]
+                while self.protocol.close_rcvd is None and not reader.at_eof():
+                    self.protocol.receive_data(data)
+                    self.protocol.events_received()
+                    data = await reader.read(16_384)
+        return result
