@@ -1,0 +1,236 @@
+"""Settings: from the environment and `.env`, read once, frozen. A bad value stops the start with one line.
+
+The environment wins over `.env`. Every variable starts with SEAMWATCH_; `.env.example` explains each.
+"""
+
+import functools
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.core.urls import is_loopback_host, is_private_host
+
+PREFIX = "SEAMWATCH_"
+ROOT = Path(__file__).resolve().parent.parent
+MIN_SECRET_LENGTH = 32
+
+
+class BadSetting(ValueError):
+    """One setting cannot be used. The text names the variable, what it holds and what it may hold."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{PREFIX}{name}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    public_url: str  # origin at which browsers reach us, serialized: "https://seam.example"
+    host: str  # address to bind
+    port: int
+    database_url: str  # SQLAlchemy's, with the asynchronous driver
+    secret_key: str
+    allowed_origins: tuple[str, ...]  # serialized; whose pages may open our socket and send unsafe requests
+    allowed_hosts: frozenset[str]  # values of Host that we answer to
+    private_targets: bool  # whether loopback and private addresses may be scanned
+    ca_file: Path | None  # more certificate authorities to trust in targets
+    resolve: tuple[tuple[str, str], ...]  # ("host:port" in lower case, address), which stands in for DNS
+    data_dir: Path
+    max_scans: int  # running at the same time
+    max_scans_per_user: int  # queued and running, of one user
+    scans_per_hour: int  # started by one user
+
+    @property
+    def https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the `NAME=value` lines of a file; no file, no lines. Quotes around a value are taken off, `#` starts a comment."""
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    for line in path.read_text("utf-8").splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals or name.startswith("#"):
+            continue
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        found[name.strip()] = value[1:-1] if quoted else value.partition(" #")[0].strip()
+    return found
+
+
+def _origin(name: str, text: str) -> str:
+    """Return a serialized origin, or raise BadSetting."""
+    wrong = BadSetting(name, f"'{text}' is not an origin. Write scheme, host and port only, like https://seam.example.")
+    try:
+        parts = urlsplit(text.strip().rstrip("/"))
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment or parts.username:
+        raise wrong
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+
+
+def _integer(name: str, text: str, low: int, high: int, what: str) -> int:
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise BadSetting(name, f"'{text}' is not {what} ({low} to {high}).")
+    return int(text)
+
+
+def _switch(name: str, text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise BadSetting(name, f"'{text}' is neither on nor off.")
+    return words[text.lower()]
+
+
+def _database_url(text: str, data_dir: Path) -> str:
+    if not text:
+        return f"sqlite+aiosqlite:///{data_dir / 'seamwatch.db'}"
+    scheme, separator, rest = text.partition("://")
+    family = scheme.partition("+")[0]
+    if separator and family == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        path = Path(rest[1:])
+        return f"sqlite+aiosqlite:///{path if path.is_absolute() else ROOT / path}"
+    if separator and family in ("postgresql", "postgres") and rest:
+        return f"postgresql+asyncpg://{rest}"
+    # The value may hold a password, so it is not repeated.
+    raise BadSetting("DATABASE_URL", "neither sqlite:///path/to/file.db nor postgresql://user:password@host/database.")
+
+
+def _secret_key(text: str, data_dir: Path) -> str:
+    """Return the key from the setting, else from a 0600 file in the data directory, which the first start makes."""
+    if text:
+        if len(text) < MIN_SECRET_LENGTH:
+            raise BadSetting("SECRET_KEY", f"shorter than {MIN_SECRET_LENGTH} characters. Leave it out and a key is made for you.")
+        return text
+    path = data_dir / "secret_key"
+    try:
+        # O_EXCL: of two processes that start at once, one makes the key and the other reads it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = path.read_text("ascii").strip()
+        if len(key) < MIN_SECRET_LENGTH:
+            raise BadSetting("SECRET_KEY", f"the file {path} holds no key. Remove it, and the next start makes a new one.") from None
+        return key
+    key = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key)
+    return key
+
+
+def _resolve(text: str) -> tuple[tuple[str, str], ...]:
+    """Read host:port:address entries, as curl's --resolve takes them, parted by commas."""
+    found: list[tuple[str, str]] = []
+    for entry in filter(None, map(str.strip, text.split(","))):
+        host, _, rest = entry.partition(":")
+        port, _, address = rest.partition(":")
+        address = address.strip("[]")
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            address = ""
+        if not host or not address or not port.isdigit() or not 0 < int(port) < 65536:
+            raise BadSetting("RESOLVE", f"'{entry}' is not host:port:address.")
+        found.append((f"{host}:{port}".lower(), address))
+    return tuple(found)
+
+
+def _reflex_ports(environ: Mapping[str, str]) -> list[int]:
+    """Return the ports Reflex gives its two halves in development: it hands them to its children by the environment."""
+    return [int(text) for name in ("FRONTEND", "BACKEND") if (text := environ.get(f"REFLEX_{name}_PORT", "")).isdigit()]
+
+
+def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
+    """Read, check and complete the settings.
+
+    Side effects: makes the data directory (0700) and, without SEAMWATCH_SECRET_KEY, the key file in it.
+
+    Raises:
+        BadSetting: at the first value that cannot be used, and for combinations that would be unsafe.
+    """
+    values = {**(read_env_file(env_file) if env_file else {}), **environ}
+
+    def get(name: str, default: str = "") -> str:
+        return values.get(PREFIX + name, "").strip() or default
+
+    host = get("HOST", "127.0.0.1")
+    port = _integer("PORT", get("PORT", "3000"), 1, 65535, "a port number")
+    public_url = _origin("PUBLIC_URL", get("PUBLIC_URL", f"http://localhost:{port}"))
+    public_host = urlsplit(public_url).hostname or ""
+    if public_url.startswith("http://") and not is_private_host(public_host):
+        raise BadSetting("PUBLIC_URL", f"'{public_url}' would send session cookies over the internet in clear text. Use https://.")
+
+    # Reached as localhost, everything at hand is reached as 127.0.0.1 too, and in development at two ports.
+    local_ports = sorted({port, *_reflex_ports(values)})
+    twins = [f"http://{name}:{number}" for number in local_ports for name in ("localhost", "127.0.0.1")]
+    if listed := get("ALLOWED_ORIGINS"):
+        if "*" in listed or "null" in listed.lower().split(","):
+            raise BadSetting("ALLOWED_ORIGINS", "'*' and 'null' would let any page act for the signed-in. List the origins.")
+        more = [_origin("ALLOWED_ORIGINS", entry) for entry in listed.split(",")]
+    else:
+        more = twins if is_loopback_host(public_host) else []
+    origins = tuple(dict.fromkeys([public_url, *more]))
+    if public_url.startswith("https://") and (clear := [entry for entry in origins if entry.startswith("http://")]):
+        raise BadSetting("ALLOWED_ORIGINS", f"'{clear[0]}' is not encrypted, but SEAMWATCH_PUBLIC_URL is.")
+
+    private_targets = is_loopback_host(host) and is_loopback_host(public_host)
+    if text := get("PRIVATE_TARGETS"):
+        private_targets = _switch("PRIVATE_TARGETS", text)
+
+    ca_file = Path(text) if (text := get("CA_FILE")) else None
+    if ca_file and not ca_file.is_file():
+        raise BadSetting("CA_FILE", f"there is no file '{ca_file}'.")
+
+    data_dir = Path(get("DATA_DIR", str(ROOT / "var")))
+    data_dir = data_dir if data_dir.is_absolute() else ROOT / data_dir
+    database_url = _database_url(get("DATABASE_URL"), data_dir)
+    resolve = _resolve(get("RESOLVE"))
+    limits = [
+        _integer("MAX_SCANS", get("MAX_SCANS", "4"), 1, 100, "a number of scans"),
+        _integer("MAX_SCANS_PER_USER", get("MAX_SCANS_PER_USER", "5"), 1, 1000, "a number of scans"),
+        _integer("SCANS_PER_HOUR", get("SCANS_PER_HOUR", "120"), 1, 100_000, "a number of scans"),
+    ]
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secret_key = _secret_key(get("SECRET_KEY"), data_dir)
+    except OSError as error:
+        raise BadSetting("DATA_DIR", f"'{data_dir}' cannot be written ({error.strerror}).") from error
+
+    return Settings(
+        public_url=public_url,
+        host=host,
+        port=port,
+        database_url=database_url,
+        secret_key=secret_key,
+        allowed_origins=origins,
+        # A health check on the machine itself asks for the loopback names; DNS rebinding cannot make a browser send these.
+        allowed_hosts=frozenset(origin.partition("://")[2] for origin in (*origins, *twins)),
+        private_targets=private_targets,
+        ca_file=ca_file,
+        resolve=resolve,
+        data_dir=data_dir,
+        max_scans=limits[0],
+        max_scans_per_user=limits[1],
+        scans_per_hour=limits[2],
+    )
+
+
+@functools.cache
+def settings() -> Settings:
+    """Return the settings of this process; on a bad value print its line and end the process with code 1."""
+    try:
+        return load(os.environ, ROOT / ".env")
+    except BadSetting as error:
+        raise SystemExit(str(error)) from None
