@@ -27,9 +27,12 @@ class MendFacts:
     cookie: str = ""  # name of the cookie
     url: str = ""  # the literal URL a bundle calls
     code: str = ""  # the faulty line, where the mend quotes it
+    location: str = ""  # where a redirect leads, as sent: "/login?next=/api/me", "http://app.example/api/items/"
+    upstream: str = "http://127.0.0.1:8000"  # the application as the proxy reaches it; a scan cannot see it, so this is the usual one
 
 
-MendMaker = Callable[[MendFacts], Mend]
+# None where there is nothing to mend at this site: a method name that is in capitals already.
+MendMaker = Callable[[MendFacts], Mend | None]
 _makers: dict[tuple[str, Framework], MendMaker] = {}
 
 
@@ -56,4 +59,5 @@ def mends_for(code: str, facts: MendFacts, recognised: Iterable[Framework] = ())
     """Return every mend of a finding: recognised frameworks first, then the others in the order of `Framework`."""
     makers, first = registry(), list(recognised)
     ordered = [*first, *(framework for framework in Framework if framework not in first)]
-    return tuple(makers[code, framework](facts) for framework in ordered if (code, framework) in makers)
+    found = (makers[code, framework](facts) for framework in ordered if (code, framework) in makers)
+    return tuple(made for made in found if made is not None)
