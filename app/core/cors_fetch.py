@@ -1,0 +1,243 @@
+"""One fetch() from hop to hop: which requests are sent, and where it ends. One profile at a time.
+
+Source: https://fetch.spec.whatwg.org/#concept-main-fetch to #concept-http-redirect-fetch; the order of the checks is Chromium's,
+because the first failing check decides the console text.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.core import cors_checks as checks
+from app.core.cors_checks import Stop
+from app.core.cors_headers import BODY_HEADER_NAMES, CLIENT_HINTS, SAFELISTED_METHODS, Profile, unsafe_names
+from app.core.cors_request import BLOCKED_PORTS, Request, UrlParts
+from app.core.exchange import Head
+from app.core.urls import is_loopback_host
+from app.core.verdict import Answer, Missing, SentRequest
+
+Find = Callable[[str], Answer | None]  # by absolute URL without fragment and credentials
+
+
+@dataclass(slots=True)
+class Hop:
+    """What happened at one URL, for the path."""
+
+    index: int
+    url: UrlParts
+    method: str
+    tainting: str = ""  # "basic", "cors", "opaque"; "" when no branch was reached
+    origin: str = ""  # serialized request origin at this hop: the page's, or "null" once tainted
+    names: tuple[str, ...] = ()  # unsafe header names
+    asks: bool = False  # needs a preflight
+    preflight: Head | None = None
+    cached: bool = False  # an earlier preflight of the same call still covers this hop
+    actual: Head | None = None
+    location: str | None = None  # when redirected
+    hints_dropped: bool = False
+
+
+@dataclass(slots=True)
+class Decision:
+    """How one profile ends the call."""
+
+    allowed: bool
+    rule: str
+    type: str
+    stop: Stop | None
+    hops: list[Hop]
+    sent: list[SentRequest]
+    answer: Head | None = None  # what fetch() resolves with
+    first_preflight: SentRequest | None = None
+
+
+@dataclass(slots=True)
+class _Fetch:
+    request: Request
+    find: Find
+    profile: Profile
+    tainted: bool = False  # the origin becomes "null" (D7)
+    tainting: str = "basic"
+    redirects: int = 0
+    origin_lost: bool = False  # Chromium, no-cors: "Origin: null" after a cross-origin hop
+    hops: list[Hop] = field(default_factory=list)
+    sent: list[SentRequest] = field(default_factory=list)
+    first_preflight: SentRequest | None = None
+    # URL, origin and credentials of preflights that may be reused, with the methods and names they allow.
+    cache: dict[tuple[str, str], tuple[bool, tuple[str, ...], frozenset[str]]] = field(default_factory=dict)
+    rule: str = "M1"
+
+    def run(self) -> Decision | Missing:
+        while True:
+            hop = Hop(len(self.hops), self.request.url, self.request.method)
+            self.hops.append(hop)
+            ended = self._gate(hop) or self._preflight(hop)
+            if ended is None:
+                ended = self._actual(hop)
+            if isinstance(ended, Stop):
+                return Decision(False, ended.rule, "", ended, self.hops, self.sent, None, self.first_preflight)
+            if ended is not None:
+                return ended
+
+    def _gate(self, hop: Hop) -> Stop | None:
+        """Choose the branch of A.2; whatever is refused here never reaches the network."""
+        request, url = self.request, hop.url
+        if url.scheme == "http" and request.origin.startswith("https:") and not is_loopback_host(url.host):
+            return Stop("T1", "mixed_content", "mixed_content")
+        if self.tainting == "basic" and (request.origin == url.origin != "null" or url.scheme == "data"):
+            pass
+        elif request.mode == "same-origin":
+            return Stop("M2", "cross_origin", "same_origin_mode" if not hop.index else "same_origin_redirect")
+        elif request.mode == "no-cors":
+            if request.redirect != "follow":
+                return Stop("M3", "cross_origin", "no_cors_redirect")
+            self.tainting, self.rule = "opaque", "M3"
+        elif not url.is_http:
+            return Stop("M4", "cross_origin", "scheme", url.scheme)
+        else:
+            self.tainting, self.rule = "cors", "C2"
+        if url.is_http and url.port in BLOCKED_PORTS:
+            return Stop("M0", "build", "blocked_port", str(url.port))
+        if not url.is_http and url.scheme != "data":
+            return Stop("M4", "cross_origin", "scheme", url.scheme)
+        hop.tainting = self.tainting
+        hop.origin = "null" if self.tainted else request.origin
+        return None
+
+    def _preflight(self, hop: Hop) -> Stop | Missing | None:
+        """Ask first, if the call is not simple (M5), and judge the answer (A.5)."""
+        request = self.request
+        if hop.tainting != "cors":
+            return None
+        hop.names = unsafe_names(request.headers, self.profile)
+        if request.method in SAFELISTED_METHODS and not hop.names:
+            return None
+        hop.asks = True
+        if self._is_cached(hop):
+            hop.cached = True
+            return None
+        acrh = ",".join(hop.names) or None
+        answer = self.find(hop.url.bare)
+        if answer is None or answer.preflight is None:
+            headers = [("Origin", hop.origin), ("Access-Control-Request-Method", request.method)]
+            if acrh:
+                headers.append(("Access-Control-Request-Headers", acrh))
+            return Missing("preflight", hop.url.bare, request.method, tuple(headers), "M5")
+        sent = SentRequest("preflight", hop.url.bare, request.method, hop.origin, acrh)
+        self.sent.append(sent)
+        self.first_preflight = self.first_preflight or sent
+        head = hop.preflight = answer.preflight
+        if self.profile is Profile.CHROMIUM and checks.conflicting_locations(head):
+            return Stop("D2", "preflight_status", "conflicting_locations")
+        stop = checks.preflight_check(head, request, hop.origin, hop.names, self.profile)
+        if stop is None:
+            self._remember(hop, head)
+        return stop
+
+    def _is_cached(self, hop: Hop) -> bool:
+        entry = self.cache.get((hop.url.bare, hop.origin))
+        if entry is None:
+            return False
+        credentialed, methods, names = entry
+        star = not self.request.credentialed and not credentialed
+        method_ok = self.request.method in SAFELISTED_METHODS or self.request.method in methods or (star and "*" in methods)
+        return method_ok and (all(name in names for name in hop.names) or (star and "*" in names))
+
+    def _remember(self, hop: Hop, head: Head) -> None:
+        if checks.max_age_s(head) > 0:
+            methods = checks.parse_token_list(head.get(checks.ACAM)) or ()
+            self.cache[hop.url.bare, hop.origin] = (self.request.credentialed, methods, checks.allowed_header_names(head))
+
+    def _actual(self, hop: Hop) -> Decision | Stop | Missing | None:
+        """Send the request itself and judge its answer; None means that a redirect is followed."""
+        request = self.request
+        if hop.url.scheme == "data":
+            return self._end("basic", Head(200, (("Content-Type", "text/plain"),)))
+        origin = self._origin_header(hop)
+        answer = self.find(hop.url.bare)
+        if answer is None or answer.actual is None:
+            headers = (("Origin", origin), *request.headers.items()) if origin else tuple(request.headers.items())
+            return Missing("actual", hop.url.bare, request.method, headers, self.rule)
+        fields = request.headers
+        self.sent.append(
+            SentRequest("actual", hop.url.bare, request.method, origin, None, "authorization" in fields, fields.get("content-type"))
+        )
+        head = hop.actual = answer.actual
+        chromium = self.profile is Profile.CHROMIUM
+        if chromium and checks.conflicting_locations(head):
+            return Stop("D2", "redirect", "conflicting_locations")
+        redirect = checks.redirect_of(head, hop.url, self.profile)
+        if chromium and redirect is not None and redirect.target is None:
+            return Stop("D2", "redirect", "invalid_redirect", redirect.location)
+        if self.tainting == "cors":
+            stop = checks.cors_check(head, hop.origin, request.credentialed)
+            if stop is not None:
+                return stop
+        elif self.tainting == "opaque":
+            stop = checks.policy_check(head, request.origin, hop.url)
+            if stop is not None:
+                return stop
+        if head.status in checks.REDIRECT_STATUSES and (redirect is not None or not chromium):
+            if request.redirect == "error":
+                return Stop("D1", "redirect", "redirect_error")
+            if request.redirect == "manual":
+                self.rule = "D1"
+                hop.location = redirect.location if redirect else None
+                return self._end("opaqueredirect", head)
+        if redirect is None:
+            return self._end(self.tainting, head)
+        hop.location = redirect.location
+        return self._follow(hop, head, redirect)
+
+    def _origin_header(self, hop: Hop) -> str | None:
+        if self.tainting != "cors" and self.request.method in ("GET", "HEAD"):
+            return None
+        return "null" if self.origin_lost and self.tainting != "cors" else hop.origin
+
+    def _end(self, response_type: str, head: Head) -> Decision:
+        return Decision(True, self.rule, response_type, None, self.hops, self.sent, head, self.first_preflight)
+
+    def _follow(self, hop: Hop, head: Head, redirect: checks.Redirect) -> Stop | None:
+        """HTTP-redirect fetch: check the target, then change the request for the next hop."""
+        request, target = self.request, redirect.target
+        chromium = self.profile is Profile.CHROMIUM
+        if target is None:
+            return Stop("D2", "redirect", "invalid_redirect", redirect.location)
+        if not target.is_http:
+            return Stop("D3", "redirect", "unsafe_redirect", target.scheme)
+        if self.redirects == checks.MAX_REDIRECTS:
+            return Stop("D4", "redirect", "too_many_redirects")
+        self.redirects += 1
+        if target.has_credentials:
+            if chromium:
+                return Stop("D5" if request.mode == "cors" and self._leaves(target) else "D6", "redirect", "redirect_credentials")
+            if (request.mode == "cors" and request.origin != target.origin) or self.tainting == "cors":
+                return Stop("D5", "redirect", "redirect_credentials")
+        if target.origin != hop.url.origin:
+            if request.origin == "null" or request.origin != hop.url.origin:
+                self.tainted = True
+            if chromium:
+                self.origin_lost = True
+            request.headers.pop("authorization", None)
+        if chromium and target.origin != request.origin:
+            for name in CLIENT_HINTS:
+                if request.headers.pop(name, None) is not None:
+                    hop.hints_dropped = True
+        method = checks.method_after(head.status, request.method)
+        if method != request.method:
+            request.method, request.has_body = method, False
+            for name in BODY_HEADER_NAMES:
+                request.headers.pop(name, None)
+        request.url = target
+        return None
+
+    def _leaves(self, target: UrlParts) -> bool:
+        return self.tainting == "cors" or self.request.origin != target.origin
+
+
+def run(request: Request, find: Find, profile: Profile) -> Decision | Missing:
+    """Carry a built request to its end. The request is changed on the way.
+
+    Returns:
+        The decision, or what must be asked of the server first.
+    """
+    return _Fetch(request, find, profile).run()
