@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands import cors, owner_link, scan
+from app.commands import cors, migrate, owner_link, scan
 
 cli = typer.Typer(
     name="seamwatch", no_args_is_help=True, add_completion=False, help="Find, explain and watch the seams of a web application."
@@ -10,6 +10,7 @@ cli = typer.Typer(
 cli.command("scan")(scan.scan)
 cli.command("cors")(cors.cors)
 cli.command("owner-link")(owner_link.owner_link)
+cli.command("migrate")(migrate.migrate)
 
 if __name__ == "__main__":
     cli()

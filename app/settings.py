@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from app.core.urls import is_loopback_host, is_private_host
 
+VERSION = "0.1.0"
+USER_AGENT = f"Seamwatch/{VERSION}"  # how scans identify themselves
 PREFIX = "SEAMWATCH_"
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
@@ -29,7 +31,8 @@ class BadSetting(ValueError):
 @dataclass(frozen=True, slots=True)
 class Settings:
     public_url: str  # origin at which browsers reach us, serialized: "https://seam.example"
-    host: str  # address to bind
+    backend_url: str  # origin that serves our own routes; differs only in development, where pages have a port of their own
+    host: str  # IP address to bind
     port: int
     database_url: str  # SQLAlchemy's, with the asynchronous driver
     secret_key: str
@@ -80,6 +83,13 @@ def _origin(name: str, text: str) -> str:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+
+
+def _bind_address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address("127.0.0.1" if text == "localhost" else text.strip("[]")))
+    except ValueError:
+        raise BadSetting("HOST", f"'{text}' is not an IP address to bind, like 127.0.0.1, 0.0.0.0 or ::1.") from None
 
 
 def _integer(name: str, text: str, low: int, high: int, what: str) -> int:
@@ -152,6 +162,13 @@ def _reflex_ports(environ: Mapping[str, str]) -> list[int]:
     return [int(text) for name in ("FRONTEND", "BACKEND") if (text := environ.get(f"REFLEX_{name}_PORT", "")).isdigit()]
 
 
+def _backend_url(environ: Mapping[str, str], public_url: str) -> str:
+    parts, port = urlsplit(public_url), environ.get("REFLEX_BACKEND_PORT", "")
+    if environ.get("REFLEX_ENV_MODE") == "dev" and port.isdigit() and is_loopback_host(parts.hostname or ""):
+        return f"{parts.scheme}://{parts.hostname}:{port}"
+    return public_url
+
+
 def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
     """Read, check and complete the settings.
 
@@ -165,7 +182,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
     def get(name: str, default: str = "") -> str:
         return values.get(PREFIX + name, "").strip() or default
 
-    host = get("HOST", "127.0.0.1")
+    host = _bind_address(get("HOST", "127.0.0.1"))
     port = _integer("PORT", get("PORT", "3000"), 1, 65535, "a port number")
     public_url = _origin("PUBLIC_URL", get("PUBLIC_URL", f"http://localhost:{port}"))
     public_host = urlsplit(public_url).hostname or ""
@@ -210,6 +227,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
 
     return Settings(
         public_url=public_url,
+        backend_url=_backend_url(values, public_url),
         host=host,
         port=port,
         database_url=database_url,

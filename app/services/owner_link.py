@@ -22,7 +22,7 @@ from app.settings import settings
 
 LIFETIME = timedelta(minutes=15)
 METHOD = "owner_link"
-_USED_UP = "This link is used up or older than 15 minutes. Run `python -m app owner-link` for a new one."
+USED_UP = "This link is used up or older than 15 minutes. Run `python -m app owner-link` for a new one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ async def issue() -> str:
     secret = secrets.token_urlsafe(32)
     async with transaction() as db:
         db.add(OwnerLink(token_hash=digest(secret), expires_at=now() + LIFETIME))
-    return f"{settings().public_url}/auth/owner?{urlencode({'token': secret})}"
+    return f"{settings().backend_url}/auth/owner?{urlencode({'token': secret})}"
 
 
 async def has_owner() -> bool:
@@ -74,7 +74,7 @@ async def _consume(token: str, name: str) -> Owner:
             .values(used_at=now())
         )
         if used.rowcount != 1:
-            raise Forbidden(_USED_UP)
+            raise Forbidden(USED_UP)
         installation = (await db.exec(select(Installation))).first()
         if installation is None:
             return await _first_owner(db, name)

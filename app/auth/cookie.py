@@ -1,0 +1,57 @@
+"""The session cookie, and where a sign-in may lead."""
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.services import sessions
+from app.settings import settings
+
+
+def safe_next(value: str) -> str:
+    """Return a path on our own pages, else "/". Nothing that a browser reads as another origin passes.
+
+    Browsers read "//host", "/\\host" and both with tabs or line breaks between as another host, so a path with a backslash, a
+    control character or a space is not taken at all.
+    """
+    if not value.startswith("/") or value.startswith("//") or len(value) > 2000:
+        return "/"
+    if "\\" in value or any(ord(character) <= 32 or ord(character) == 127 for character in value):
+        return "/"
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return "/"
+    return "/" if parts.scheme or parts.netloc or parts.path.startswith("/auth/") else value
+
+
+def to_page(path: str) -> RedirectResponse:
+    """Send the browser to one of our pages by a full load, which opens a socket that carries the new cookie."""
+    return RedirectResponse(f"{settings().public_url}{safe_next(path)}", 303)
+
+
+async def sign_in(request: Request, response: Response, *, user_id: int, workspace_id: int, method: str) -> None:
+    """Make a session for this browser. One that it had before ends: a session never outlives a change of who is signed in."""
+    await sessions.revoke(request.headers.get("cookie", ""))
+    secret = await sessions.create(
+        user_id,
+        workspace_id,
+        method,
+        address=request.client.host if request.client else "",
+        user_agent=request.headers.get("user-agent", ""),
+    )
+    response.set_cookie(
+        sessions.cookie_name(),
+        secret,
+        max_age=int(sessions.LIFETIME.total_seconds()),
+        path="/",
+        httponly=True,
+        secure=settings().https,
+        samesite="lax",
+    )
+
+
+async def sign_out(request: Request, response: Response) -> None:
+    await sessions.revoke(request.headers.get("cookie", ""))
+    response.delete_cookie(sessions.cookie_name(), path="/", httponly=True, secure=settings().https, samesite="lax")

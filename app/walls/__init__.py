@@ -1,0 +1,1 @@
+"""What stands in front of everything: addresses, headers and sizes of requests, whoever answers them."""

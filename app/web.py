@@ -1,0 +1,101 @@
+"""Wires what speaks HTTP: the FastAPI application of API, sign-in and health, the guard around everything, and the lifespan."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+
+from app import db, migrations
+from app.api import downloads, problems, v1
+from app.auth import routes as auth
+from app.engine.scan_worker import ScanWorker
+from app.engine.supervisor import Supervisor
+from app.net import AddressPolicy, Net
+from app.net.addresses import Mode
+from app.services import owner_link
+from app.services.errors import SeamwatchError
+from app.settings import USER_AGENT, VERSION, Settings, settings
+from app.walls.guard import Guard
+
+__all__ = ["Guard", "api", "lifespan"]
+
+logger = logging.getLogger(__name__)
+
+supervisor = Supervisor()
+
+api = FastAPI(
+    title="Seamwatch",
+    version=VERSION,
+    openapi_url="/api/openapi.json",
+    docs_url=None,
+    redoc_url=None,
+    redirect_slashes=False,
+    exception_handlers={SeamwatchError: problems.from_error},
+)
+api.include_router(v1.router)
+api.include_router(downloads.router)
+api.include_router(auth.router)
+
+
+@api.get("/healthz", include_in_schema=False)
+async def healthz() -> JSONResponse:
+    """Whether this process does its work: every supervised task runs."""
+    tasks = {name: {"running": task.running, "deaths": task.deaths} for name, task in supervisor.state.items()}
+    return JSONResponse({"healthy": supervisor.healthy, "tasks": tasks}, 200 if supervisor.healthy else 503)
+
+
+@api.get("/readyz", include_in_schema=False)
+async def readyz() -> JSONResponse:
+    """Whether requests can be served: healthy, and the database answers at this program's revision."""
+    try:
+        current = await migrations.is_current()
+    except Exception:  # whatever the driver raises, the answer is "not ready"
+        logger.exception("the database does not answer")
+        current = False
+    ready = current and supervisor.healthy
+    return JSONResponse({"ready": ready, "database": current, "healthy": supervisor.healthy}, 200 if ready else 503)
+
+
+@api.api_route("/api", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+@api.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+async def no_such_endpoint() -> JSONResponse:
+    """Without it, an unknown path would be answered with a page."""
+    return problems.problem(404, "not_found", "There is no such endpoint. See /api/openapi.json.")
+
+
+def make_net(to: Settings) -> Net:
+    """Return the way out that these settings allow. Our own listener is never a target."""
+    policy = AddressPolicy(Mode.PRIVATE if to.private_targets else Mode.PUBLIC, own=frozenset({(to.host, to.port)}))
+    return Net(policy, user_agent=USER_AGENT, ca_file=str(to.ca_file) if to.ca_file else None, resolve=dict(to.resolve))
+
+
+def announce(link: str) -> None:
+    """Print the owner's link on the console, where only whoever owns the machine sees it."""
+    sys.stdout.write(
+        "\nSeamwatch has no owner yet. Open this link to become the owner (it works once, for 15 minutes):\n\n"
+        f"    {link}\n\nA new one at any time: python -m app owner-link\n\n"
+    )
+    sys.stdout.flush()
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncIterator[None]:
+    """What runs as long as the app: the database made ready, the owner's link printed, and the worker under supervision."""
+    try:
+        await migrations.at_start()
+    except migrations.NotMigrated as error:
+        raise SystemExit(str(error)) from None
+    if not await owner_link.has_owner():
+        announce(await owner_link.issue())
+    try:
+        async with make_net(settings()) as net:
+            supervisor.start("scan worker", ScanWorker(net, slots=settings().max_scans).run)
+            try:
+                yield
+            finally:
+                await supervisor.stop()
+    finally:
+        await db.close()
