@@ -1,6 +1,6 @@
 """A FastAPI JSON API, and a fetch page on an origin of its own.
 
-    python -m examples.fastapi_data.app [--port 5103] [--api-port 5104] [--broken]
+    python -m examples.fastapi_data.app [--port 5109] [--api-port 5110] [--broken]
 
 The page (a static file server) reads, changes and deletes measurements. Page and API differ in their port, so they are
 two origins, and each call that is more than a plain GET is preceded by a preflight.
@@ -39,7 +39,7 @@ class Summary(BaseModel):
 
 
 def create_app(page_origin: str, fault: str = "") -> FastAPI:
-    """Build the API for one page's origin ("http://127.0.0.1:5103")."""
+    """Build the API for one page's origin ("http://127.0.0.1:5109")."""
     app = FastAPI(title="Measurements")
     if fault == "defaults":
         app.add_middleware(CORSMiddleware, allow_origins=[page_origin])
@@ -86,7 +86,7 @@ def create_app(page_origin: str, fault: str = "") -> FastAPI:
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = parse_options(argv, about=__doc__, port=5103, api_port=5104, faults=FAULTS)
+    options = parse_options(argv, about=__doc__, port=5109, api_port=5110, faults=FAULTS)
     serve_page(Path(__file__).parent / "page", options.port, {"API": f"http://{LOOPBACK}:{options.api_port}"})
     print(f"Measurements: http://{LOOPBACK}:{options.port}/", flush=True)
     uvicorn.run(create_app(f"http://{LOOPBACK}:{options.port}", options.fault), host=LOOPBACK, port=options.api_port, log_level="warning")

@@ -1,0 +1,147 @@
+"""Starts one example, for tests and for whoever wants to try one from Python.
+
+with start("fastapi_data", "broken") as running:
+    print(running.page_url, running.api_url)
+"""
+
+import contextlib
+import dataclasses
+import http.client
+import os
+import random
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from examples.manifest import Example, Variant, example
+from examples.serving import LOOPBACK
+
+ROOT = Path(__file__).parents[1]
+START_TIMEOUT_S = 30
+POLL_S = 0.05
+# Below the range from which systems take ports for outgoing connections, so that a free one stays free.
+FREE_PORTS = range(20000, 32000)
+
+
+class ExampleFailed(RuntimeError):
+    """An example that ended, or did not answer in time; the message holds what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An example that answers. `variant` holds the ports in use."""
+
+    example: Example
+    variant: Variant
+    process: subprocess.Popen[bytes]
+    ca_file: str = ""  # the certificate authority to trust; "" for http
+
+    @property
+    def page_url(self) -> str:
+        return self.example.page_url(self.variant)
+
+    @property
+    def api_url(self) -> str:
+        return self.example.api_url(self.variant)
+
+    def stop(self) -> None:
+        """End the process; once more does no harm."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    """Return that many neighbouring loopback ports on which nobody listens."""
+    for _ in range(200):
+        first = random.randrange(FREE_PORTS.start, FREE_PORTS.stop - count)
+        ports = list(range(first, first + count))
+        if all(is_free(port) for port in ports):
+            return ports
+    raise ExampleFailed(f"No {count} neighbouring ports are free.")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as candidate:
+        # As servers do: a port whose last connections linger in TIME_WAIT is free.
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def answers(port: int, *, tls: bool = False) -> bool:
+    """Whether a loopback port answers GET / over HTTP, with whatever status."""
+    if tls:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # only whether it answers
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(LOOPBACK, port, timeout=5, context=context)
+    else:
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", "/", headers={"Connection": "close"})
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return False
+    return True
+
+
+def answers_everywhere(chosen: Example, variant: Variant) -> bool:
+    """Whether the page's port and the API's answer."""
+    ports = [port for port in (variant.port, variant.api_port) if port]
+    return all(answers(port, tls=chosen.scheme == "https") for port in ports)
+
+
+@contextlib.contextmanager
+def start(name: str, variant: str = "right", ports: Sequence[int] | None = None) -> Iterator[Running]:
+    """Start one variant of an example, wait until it answers, and stop it at the end.
+
+    Args:
+        name: of the example, its folder.
+        variant: "right", "broken", or another one of the manifest.
+        ports: of the page and, where there is one, of the API; None for free ones.
+
+    Raises:
+        KeyError: there is no such example or variant.
+        ExampleFailed: it ended, or did not answer within 30 s.
+    """
+    chosen = example(name)
+    known = chosen.variant(variant)
+    page_port, api_port = [*(ports or free_ports(2)), 0][:2]
+    placed = dataclasses.replace(known, port=page_port, api_port=api_port if known.api_port else 0)
+    with tempfile.TemporaryDirectory(prefix="example-", ignore_cleanup_errors=True) as folder:
+        ca_file = str(Path(folder) / "ca.pem") if chosen.takes_ca_file else ""
+        log = Path(folder) / "output.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                chosen.command(placed, ca_file),
+                cwd=ROOT,
+                env={**os.environ, "TMPDIR": folder},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        running = Running(chosen, placed, process, ca_file)
+        try:
+            deadline = time.monotonic() + START_TIMEOUT_S
+            while not answers_everywhere(chosen, placed):
+                if process.poll() is not None:
+                    raise ExampleFailed(f"{name} ({variant}) ended with {process.returncode}:\n{log.read_text(errors='replace')}")
+                if time.monotonic() > deadline:
+                    raise ExampleFailed(f"{name} ({variant}) does not answer:\n{log.read_text(errors='replace')}")
+                time.sleep(POLL_S)
+            yield running
+        finally:
+            running.stop()
