@@ -10,20 +10,21 @@ import pycurl
 from app.core.exchange import Failure
 from app.net.addresses import RefusedAddress
 
-# X509_V_ERR_* of OpenSSL, the numbers that libcurl and `ssl` report as the verify result. 0: the chain is in order, the name is not.
+# X509_V_ERR_* of OpenSSL, the numbers that libcurl and `ssl` report as the verify result.
+WRONG_NAME = 62
 CERTIFICATE_FAULTS = {
-    0: "is for another name",
     9: "is not valid yet",
     10: "has expired",
     18: "is not trusted: self-signed",
     19: "is not trusted: its authority is unknown",
     20: "is not trusted: its authority is unknown, or an intermediate certificate is missing",
     21: "is not trusted: its authority is unknown, or an intermediate certificate is missing",
-    62: "is for another name",
+    WRONG_NAME: "is for another name",
     64: "is for another name",
 }
-# libcurl's CURLE_WEIRD_SERVER_REPLY, which pycurl has no name for. Source: https://curl.se/libcurl/c/libcurl-errors.html
+# libcurl's codes that pycurl has no name for. Source: https://curl.se/libcurl/c/libcurl-errors.html
 E_WEIRD_SERVER_REPLY = 8
+E_TOO_LARGE = 100
 
 TLS_CODES = frozenset(
     {
@@ -46,6 +47,11 @@ class NotConnected(OSError):
         super().__init__(text)
         self.failure = failure
         self.text = text
+
+
+def flooded(host: str) -> tuple[Failure, str]:
+    """The header block did not end within the limits."""
+    return Failure.PROTOCOL, f"{host} sends more headers than Seamwatch reads."
 
 
 def seconds(value: float) -> str:
@@ -121,11 +127,15 @@ def from_curl(code: int, message: str, host: str, port: int, *, os_errno: int, v
         if code == pycurl.E_SSL_CACERT_BADFILE:
             return Failure.TLS, "Seamwatch cannot read its own list of certificate authorities."
         if code == pycurl.E_PEER_FAILED_VERIFICATION:
+            if "subject name" in message:  # libcurl compares names itself, after the chain verified
+                return from_certificate(WRONG_NAME, host, "")
             reason = re.sub(r"^.*verify result: |\s*\(\d+\)$", "", message)
             return from_certificate(verify_result, host, reason)
         return _from_tls_message(message, host, port)
     if code == E_WEIRD_SERVER_REPLY:
         return Failure.PROTOCOL, f"{host} answers with broken headers: {message[:80]}."
+    if code == E_TOO_LARGE:  # one header line beyond libcurl's own limit of 100 kB
+        return flooded(host)
     match code:
         case pycurl.E_COULDNT_RESOLVE_HOST | pycurl.E_COULDNT_RESOLVE_PROXY:
             return unresolved(host)

@@ -20,7 +20,7 @@ NO_TIMING = Timing()
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 STATUS_LINE = re.compile(r"HTTP/(\d(?:\.\d)?) (\d{3})(?: ?(.*))?", re.DOTALL)
 # libcurl is more lenient than a browser ("http:///x", "http://a\@b"), and the two must not disagree about the host.
-HTTP_URL = re.compile(r"https?://(?P<authority>[^/?#\\\s]+)", re.IGNORECASE)
+HTTP_URL = re.compile(r"https?://(?P<authority>[^/?#\\\s]+)(?=[/?#]|$)", re.IGNORECASE)
 
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -221,7 +221,7 @@ def conclude(
         )
     host, port = target.host, target.port
     if reply.flood:
-        failure, text = Failure.PROTOCOL, f"{host} sends more headers than Seamwatch reads ({MAX_HEADER_BYTES // 1000} kB)."
+        failure, text = failures.flooded(host)
     elif reply.refused and not reply.permitted:
         failure, text = Failure.REFUSED_ADDRESS, reply.refused
     elif code == pycurl.E_OPERATION_TIMEDOUT:

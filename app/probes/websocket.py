@@ -21,7 +21,7 @@ from websockets.uri import parse_uri
 
 from app.core.exchange import Exchange, Failure, Head, Headers, Purpose, Timing
 from app.net import Net, NotConnected
-from app.net.failures import seconds
+from app.net.failures import flooded, seconds
 from app.net.transfer import MAX_HEADER_BYTES, Target
 
 MAX_BODY_BYTES = 200_000  # of a refusal: an error page, enough to recognise who refuses
@@ -154,7 +154,7 @@ class _Attempt:
                 if self.exchange.response is None:
                     head_bytes += len(data)
                     if head_bytes > MAX_HEADER_BYTES:
-                        return self.failed(Failure.PROTOCOL, f"{self.target.host} sends more headers than Seamwatch reads.")
+                        return self.failed(*flooded(self.target.host))
                 self.http.receive_data(data)
             elif isinstance(event, h11.InformationalResponse):
                 if event.status_code == 101:

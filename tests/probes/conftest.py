@@ -1,0 +1,3 @@
+from tests.loopback import net, serve
+
+__all__ = ["net", "serve"]
