@@ -1,0 +1,154 @@
+"""WebSockets: handshakes that never become one. WS-01."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from app.core.examined import Examined
+from app.core.exchange import Exchange, Purpose
+from app.core.findings import Certainty, Evidence, Finding, Framework, SeamKind, Severity
+from app.core.rules import check
+from app.core.rules.baseline import is_not_there, is_shell, says_nothing
+from app.core.rules.facts import facts_for, mends_of, path_of
+from app.core.rules.quoting import quote_exchange
+from app.core.urls import origin_of
+
+# Servers that speak no WebSocket themselves: a 404 from them says that the route is missing, not that a proxy lost something.
+WSGI_SERVERS = ("werkzeug", "wsgiserver", "waitress", "gunicorn", "cheroot", "mod_wsgi")
+_PLAIN_GET = (404, 405, 426)
+_SAYS_UPGRADE = ("upgrade", "websocket")
+
+
+def http_url(url: str) -> str:
+    """Return a ws:// or wss:// URL as http:// or https://."""
+    return f"http{url[2:]}" if url.startswith(("ws://", "wss://")) else url
+
+
+@check("WS-01")
+def upgrade_is_lost(examined: Examined) -> Iterator[Finding]:
+    """The WebSocket handshake is answered as if it were a plain GET."""
+    reported: set[str] = set()
+    for exchange in examined.observation.of(Purpose.WEBSOCKET):
+        url = http_url(exchange.url)
+        if exchange.status == 101 or says_nothing(exchange) or url in reported:
+            continue
+        parts = urlsplit(url)
+        socketio = "transport=websocket" in parts.query and "EIO=" in parts.query
+        polling = _polling(examined, url) if socketio else None
+        if socketio and (polling is None or '"upgrades":["websocket"]' not in polling.text().replace(" ", "")):
+            continue  # without an answer that offers WebSocket, the handshake says nothing of the proxy
+        certainty = _lost(examined, exchange, socketio)
+        if certainty is None:
+            continue
+        reported.add(url)
+        yield _finding(examined, exchange, polling, certainty)
+
+
+def _polling(examined: Examined, url: str) -> Exchange | None:
+    wanted = urlsplit(url)
+    for exchange in examined.observation.of(Purpose.SOCKETIO):
+        parts = urlsplit(http_url(exchange.url))
+        if (parts.netloc, parts.path) == (wanted.netloc, wanted.path) and exchange.status == 200:
+            return exchange
+    return None
+
+
+def _proxy(examined: Examined, exchange: Exchange) -> str:
+    """Return the name of the proxy in front of the socket, or ""."""
+    origin = origin_of(http_url(exchange.url))
+    server = (exchange.header("server") or "").lower()
+    for name in ("nginx", "openresty", "apache", "caddy", "envoy", "cloudflare"):
+        if server.startswith(name):
+            return name if name in ("nginx", "openresty", "envoy") else name.capitalize()
+    # A recognised proxy may hide behind its backend's Server header.
+    known = [item.name for item in examined.technologies if item.origin == origin and item.category in ("proxy", "server")]
+    return next((name for name in known if name.lower() in ("nginx", "openresty", "caddy", "envoy", "traefik", "apache")), "")
+
+
+def _lost(examined: Examined, exchange: Exchange, socketio: bool) -> Certainty | None:
+    """Say how sure it is that the Upgrade header was lost on the way, or None when the answer has another meaning.
+
+    Observed: 426, a page of HTML with 200, or an answer that complains of a missing upgrade. A plain 404 is observed when a
+    proxy stands in front, else inferred: an ASGI server refuses an unknown socket with 403 or 500, never with its 404 page.
+    """
+    status, body = exchange.status, exchange.text()[:2000].lower()
+    server = (exchange.header("server") or "").lower()
+    if status == 426:
+        return Certainty.OBSERVED
+    if status == 400:
+        return Certainty.OBSERVED if any(word in body for word in _SAYS_UPGRADE) else None
+    if status == 200:
+        plain_page = exchange.media_type == "text/html" or is_shell(exchange, examined.page())
+        return Certainty.OBSERVED if plain_page or socketio else Certainty.INFERRED
+    if status not in _PLAIN_GET:
+        return None  # 401 and 403 are about who asks, a redirect and 500 about the route
+    if _proxy(examined, exchange):
+        return Certainty.OBSERVED
+    return None if server.startswith(WSGI_SERVERS) else Certainty.INFERRED
+
+
+def _finding(examined: Examined, exchange: Exchange, polling: Exchange | None, certainty: Certainty) -> Finding:
+    url = http_url(exchange.url)
+    path, status = path_of(url), exchange.status
+    proxy = _proxy(examined, exchange)
+    api_origin = origin_of(url)
+    page_like = status == 200 and exchange.media_type == "text/html"
+    explanation = "A browser opens a WebSocket with a `GET` that carries `Upgrade: websocket`, and waits for status 101. "
+    if page_like:
+        explanation += (
+            f"Here `{path}` gets {status} and an HTML page: the request ended at a server of files, or at the fallback for "
+            "pages, and never reached "
+        )
+        explanation += "a WebSocket server. "
+    else:
+        explanation += (
+            f"Here the answer is {status}, which is what the backend says to a plain `GET`: `Upgrade` and `Connection` were "
+            "lost on the way. "
+        )
+    if proxy.lower() in ("nginx", "openresty"):
+        explanation += f"These headers are valid for one hop only, and {proxy} passes them on only when its configuration says so."
+    else:
+        explanation += "These headers are valid for one hop only, so every proxy between browser and server has to pass them on by itself."
+    if is_not_there(exchange, examined.observation) and not page_like:
+        explanation += " The answer is the one for unknown paths, because WebSocket routes do not exist for plain requests."
+    evidence: tuple[Evidence, ...] = ()
+    if polling is not None:
+        explanation += " Socket.IO goes on with long polling: it works, with several times the requests."
+        evidence += quote_exchange(
+            polling, answer=("*body",), faulty={"*body": '"upgrades":["websocket"]'}, note="The server offers WebSocket."
+        )
+    evidence += quote_exchange(
+        exchange,
+        request=("origin", "connection", "upgrade"),
+        answer=("server", "content-type", "*body"),
+        faulty={"*status": str(status)},
+        note="The handshake needs 101 Switching Protocols.",
+    )
+    who = proxy or "The proxy"
+    if page_like:
+        title = f"The WebSocket {path} is answered with an HTML page instead of 101"
+    elif polling is not None:
+        title = f"{who} does not pass Upgrade, so Socket.IO stays on polling"
+    elif certainty is Certainty.OBSERVED and proxy:
+        title = f"{who} does not pass Upgrade, so the WebSocket answers {status}"
+    else:
+        title = f"The WebSocket {path} is answered {status} like a plain request, so Upgrade is lost on the way"
+    facts = facts_for(examined, api_origin, path=path, socket_path=path, url=exchange.url)
+    return Finding(
+        "WS-01",
+        Severity.HIGH,
+        SeamKind.WEBSOCKET,
+        title,
+        certainty,
+        explanation,
+        hits="live updates by polling" if polling is not None else "live updates off",
+        evidence=evidence,
+        console=(
+            f"WebSocket connection to '{_ws_url(exchange.url)}' failed: Error during WebSocket handshake: Unexpected "
+            f"response code: {status}"
+        ),
+        mends=mends_of(examined, "WS-01", facts, first=(Framework.NGINX,) if proxy.lower() in ("nginx", "openresty", "") else ()),
+    )
+
+
+def _ws_url(url: str) -> str:
+    return f"ws{url[4:]}" if url.startswith("http") else url
