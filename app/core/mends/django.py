@@ -4,11 +4,12 @@ from urllib.parse import urlsplit
 
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
-from app.core.mends.literals import api_prefix, assets_prefix, header_names, in_tuple, listed, literal, methods, upstream
+from app.core.mends.literals import assets_prefix, header_names, in_tuple, listed, literal, methods, secure_origin, unknown_prefix, upstream
 
 CORS_PLACE = "end of settings.py, in place of other CORS_ settings"
 END_OF_SETTINGS = "end of settings.py"
 END_OF_URLS = "end of urls.py"
+ADDRESS_PLACE = "settings.py, where the address of the API is set for the page"
 # corsheaders.defaults of django-cors-headers 4.9.
 _DEFAULT_HEADERS = frozenset({"accept", "authorization", "content-type", "user-agent", "x-csrftoken", "x-requested-with"})
 _DEFAULT_METHODS = frozenset({"DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -65,7 +66,7 @@ def leave_cors_to_the_proxy(facts: MendFacts) -> Mend:
         Framework.DJANGO,
         END_OF_SETTINGS,
         code,
-        note="Django never sends a header twice: the second is the proxy's, which now answers alone. To keep Django's, take the nginx mend.",
+        note="Django never sends a header twice: the second is the proxy's, which now answers alone. Or take the nginx mend.",
     )
 
 
@@ -118,7 +119,7 @@ def answer_without_slash(facts: MendFacts) -> Mend:
 
 @mend("API-01", Framework.DJANGO)
 def end_the_api_in_404(facts: MendFacts) -> Mend:
-    pattern = "^" + api_prefix(facts).removeprefix("/")
+    pattern = "^" + unknown_prefix(facts).removeprefix("/")
     code = f"""\
 from django.http import JsonResponse
 from django.urls import re_path
@@ -221,34 +222,23 @@ CSRF_COOKIE_SECURE = True"""
     )
 
 
-@mend("DEP-01", Framework.DJANGO)
-def read_the_address_from_the_environment(facts: MendFacts) -> Mend:
-    code = """\
+def _address(default: str, note: str) -> Mend:
+    code = f"""\
 import os
 
-API_BASE = os.environ.get("API_BASE", "")"""
-    return Mend(
-        Framework.DJANGO,
-        "settings.py, where the address of the API is set for the page",
-        code,
-        note="Empty means the page's own origin. An address inside a built bundle needs the JavaScript mend.",
-    )
+API_BASE = os.environ.get("API_BASE", {literal(default)})"""
+    return Mend(Framework.DJANGO, ADDRESS_PLACE, code, note=note)
+
+
+@mend("DEP-01", Framework.DJANGO)
+def read_the_address_from_the_environment(facts: MendFacts) -> Mend:
+    return _address("", "Empty means the page's own origin. An address inside a built bundle needs the JavaScript mend.")
 
 
 @mend("DEP-02", Framework.DJANGO)
-def upgrade_insecure_requests(facts: MendFacts) -> Mend:
-    code = '''\
-def upgrade_insecure_requests(get_response):
-    """Have browsers ask https:// wherever a page names http://."""
-
-    def middleware(request):
-        response = get_response(request)
-        policy = response.headers.get("Content-Security-Policy")
-        response.headers["Content-Security-Policy"] = f"{policy}; upgrade-insecure-requests" if policy else "upgrade-insecure-requests"
-        return response
-
-    return middleware
-
-
-MIDDLEWARE = [f"{__name__}.upgrade_insecure_requests", *MIDDLEWARE]'''
-    return Mend(Framework.DJANGO, END_OF_SETTINGS, code, note="The API must answer on https too. The JavaScript mend removes the cause.")
+def hand_out_the_https_address(facts: MendFacts) -> Mend:
+    return _address(
+        secure_origin(facts),
+        "The API must answer on https. An address inside a built bundle needs the JavaScript mend, or the header "
+        "`Content-Security-Policy: upgrade-insecure-requests` on the page.",
+    )

@@ -4,9 +4,20 @@ from urllib.parse import urlsplit
 
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
-from app.core.mends.literals import api_prefix, assets_prefix, cookie_name, header_names, listed, literal, methods, upstream
+from app.core.mends.literals import (
+    assets_prefix,
+    cookie_name,
+    header_names,
+    listed,
+    literal,
+    methods,
+    secure_origin,
+    unknown_prefix,
+    upstream,
+)
 
 AFTER_APP = "after app = FastAPI(…)"
+ADDRESS_PLACE = "where the address of the API is set for the page"
 # The last middleware added is the outermost: it answers preflights before a login or a redirect can.
 CORS_PLACE = "after the last app.add_middleware(…), in place of any other CORSMiddleware"
 
@@ -105,7 +116,7 @@ def end_the_api_in_404(facts: MendFacts) -> Mend:
 from fastapi import HTTPException
 
 
-@app.api_route("{api_prefix(facts)}{{rest:path}}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+@app.api_route("{unknown_prefix(facts)}{{rest:path}}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
 async def no_such_api_path(rest: str):
     raise HTTPException(status_code=404)'''
     return Mend(
@@ -205,28 +216,23 @@ app.add_middleware(
     )
 
 
-@mend("DEP-01", Framework.FASTAPI)
-def read_the_address_from_the_environment(facts: MendFacts) -> Mend:
-    code = """\
+def _address(default: str, note: str) -> Mend:
+    code = f"""\
 import os
 
-API_BASE = os.environ.get("API_BASE", "")"""
-    return Mend(
-        Framework.FASTAPI,
-        "where the address of the API is set for the page",
-        code,
-        note="Empty means the page's own origin. An address inside a built bundle needs the JavaScript mend.",
-    )
+API_BASE = os.environ.get("API_BASE", {literal(default)})"""
+    return Mend(Framework.FASTAPI, ADDRESS_PLACE, code, note=note)
+
+
+@mend("DEP-01", Framework.FASTAPI)
+def read_the_address_from_the_environment(facts: MendFacts) -> Mend:
+    return _address("", "Empty means the page's own origin. An address inside a built bundle needs the JavaScript mend.")
 
 
 @mend("DEP-02", Framework.FASTAPI)
-def upgrade_insecure_requests(facts: MendFacts) -> Mend:
-    code = '''\
-@app.middleware("http")
-async def upgrade_insecure_requests(request, call_next):
-    """Have browsers ask https:// wherever a page names http://."""
-    response = await call_next(request)
-    policy = response.headers.get("content-security-policy")
-    response.headers["content-security-policy"] = f"{policy}; upgrade-insecure-requests" if policy else "upgrade-insecure-requests"
-    return response'''
-    return Mend(Framework.FASTAPI, AFTER_APP, code, note="The API must answer on https too. The JavaScript mend removes the cause.")
+def hand_out_the_https_address(facts: MendFacts) -> Mend:
+    return _address(
+        secure_origin(facts),
+        "The API must answer on https. An address inside a built bundle needs the JavaScript mend, or the header "
+        "`Content-Security-Policy: upgrade-insecure-requests` on the page.",
+    )

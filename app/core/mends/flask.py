@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
 from app.core.mends.literals import (
-    api_prefix,
     assets_prefix,
     guarded_prefix,
     header_names,
@@ -13,10 +12,13 @@ from app.core.mends.literals import (
     literal,
     login_path,
     methods,
+    secure_origin,
+    unknown_prefix,
     upstream,
 )
 
 AFTER_APP = "after app = Flask(__name__)"
+ADDRESS_PLACE = "where the address of the API is handed to the page"
 CORS_PLACE = "after app = Flask(__name__), in place of any other CORS(app, …)"
 
 
@@ -88,7 +90,7 @@ def answer_without_slash(facts: MendFacts) -> Mend:
 @mend("API-01", Framework.FLASK)
 def end_the_api_in_404(facts: MendFacts) -> Mend:
     code = f'''\
-@app.route("{api_prefix(facts)}<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+@app.route("{unknown_prefix(facts)}<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 def no_such_api_path(rest):
     return {{"error": "Not Found"}}, 404'''
     return Mend(
@@ -183,27 +185,23 @@ app.config.update(
     )
 
 
-@mend("DEP-01", Framework.FLASK)
-def read_the_address_from_the_environment(facts: MendFacts) -> Mend:
-    code = """\
+def _address(default: str, note: str) -> Mend:
+    code = f"""\
 import os
 
-app.config["API_BASE"] = os.environ.get("API_BASE", "")"""
-    return Mend(
-        Framework.FLASK,
-        "where the address of the API is handed to the page",
-        code,
-        note="Empty means the page's own origin. An address inside a built bundle needs the JavaScript mend.",
-    )
+app.config["API_BASE"] = os.environ.get("API_BASE", {literal(default)})"""
+    return Mend(Framework.FLASK, ADDRESS_PLACE, code, note=note)
+
+
+@mend("DEP-01", Framework.FLASK)
+def read_the_address_from_the_environment(facts: MendFacts) -> Mend:
+    return _address("", "Empty means the page's own origin. An address inside a built bundle needs the JavaScript mend.")
 
 
 @mend("DEP-02", Framework.FLASK)
-def upgrade_insecure_requests(facts: MendFacts) -> Mend:
-    code = '''\
-@app.after_request
-def upgrade_insecure_requests(response):
-    """Have browsers ask https:// wherever this page names http://."""
-    policy = response.headers.get("Content-Security-Policy")
-    response.headers["Content-Security-Policy"] = f"{policy}; upgrade-insecure-requests" if policy else "upgrade-insecure-requests"
-    return response'''
-    return Mend(Framework.FLASK, AFTER_APP, code, note="The API must answer on https too. The JavaScript mend removes the cause.")
+def hand_out_the_https_address(facts: MendFacts) -> Mend:
+    return _address(
+        secure_origin(facts),
+        "The API must answer on https. An address inside a built bundle needs the JavaScript mend, or the header "
+        "`Content-Security-Policy: upgrade-insecure-requests` on the page.",
+    )

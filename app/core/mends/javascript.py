@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
-from app.core.mends.literals import answered_path, called_path, literal
+from app.core.mends.literals import answered_path, called_path, literal, secure_origin
 
 _METHOD = re.compile(r"""(\bmethod["']?\s*:\s*["'`])([A-Za-z]+)(["'`])""")
 THE_CALL = "where the call is made"
@@ -76,7 +76,6 @@ def call_a_relative_url(facts: MendFacts) -> Mend:
 @mend("DEP-02", Framework.JAVASCRIPT)
 def call_https(facts: MendFacts) -> Mend:
     origin, path = _origin_and_path(facts.url)
-    page_host = urlsplit(facts.page_origin).netloc
-    secure = "" if urlsplit(origin).netloc == page_host else origin.replace("http://", "https://", 1)
+    secure = secure_origin(facts)
     code = facts.code.replace(origin, secure) if origin in facts.code else f"const response = await fetch({literal(secure + path)});"
     return _javascript(code, "An https page may not call http:// at all; the call is blocked before any redirect to https.")

@@ -74,6 +74,12 @@ def api_prefix(facts: MendFacts) -> str:
     return f"/{inner}/" if inner else DEFAULT_PREFIX
 
 
+def unknown_prefix(facts: MendFacts) -> str:
+    """Return the prefix under which unknown paths are answered wrongly: the finding's path when that is a folder, else the API's."""
+    inner = quote(facts.path, safe=_NGINX_PATH_SAFE).strip("/") if facts.path.endswith("/") else ""
+    return f"/{inner}/" if inner else api_prefix(facts)
+
+
 def guarded_prefix(facts: MendFacts) -> str:
     """Return the prefix of the paths that need a login: the API's, or the path of the finding itself when it lies outside."""
     prefix, path = api_prefix(facts), quote(facts.path, safe=_PATH_SAFE)
@@ -96,6 +102,12 @@ def upstream(facts: MendFacts) -> str:
     parts = urlsplit(facts.upstream)
     host = re.sub(r"[^A-Za-z0-9.:\[\]_-]", "", parts.netloc)
     return f"{'https' if parts.scheme == 'https' else 'http'}://{host or '127.0.0.1:8000'}"
+
+
+def secure_origin(facts: MendFacts) -> str:
+    """Return the origin of the called URL with https; "" when that is the page's own host, which a relative URL reaches."""
+    parts = urlsplit(facts.url)
+    return "" if parts.netloc == urlsplit(facts.page_origin).netloc else f"https://{parts.netloc}"
 
 
 def cookie_name(facts: MendFacts, default: str) -> str:

@@ -14,6 +14,7 @@ from app.core.mends.literals import (
     methods,
     nginx_path,
     quoted,
+    secure_origin,
     upstream,
 )
 
@@ -190,26 +191,27 @@ def send_the_cookie_across_sites(facts: MendFacts) -> Mend:
     )
 
 
-@mend("DEP-01", Framework.NGINX)
-def take_the_development_address_out(facts: MendFacts) -> Mend:
+def _substituted(facts: MendFacts, new: str) -> str:
     parts = urlsplit(facts.url)
-    code = f"""\
+    return f"""\
 sub_filter_types application/javascript text/javascript;
 sub_filter_once off;
-sub_filter {quoted(f"{parts.scheme}://{parts.netloc}")} "";
+sub_filter {quoted(f"{parts.scheme}://{parts.netloc}")} {quoted(new)};"""
 
-{_proxied(facts)}"""
+
+@mend("DEP-01", Framework.NGINX)
+def take_the_development_address_out(facts: MendFacts) -> Mend:
     return _nginx(
         PAGE_SERVER,
-        code,
+        f"{_substituted(facts, '')}\n\n{_proxied(facts)}",
         f"Until the next build: calls become relative, and {api_prefix(facts)} is passed on. {upstream(facts)} {STAND_IN}.",
     )
 
 
 @mend("DEP-02", Framework.NGINX)
-def upgrade_insecure_requests(facts: MendFacts) -> Mend:
+def put_https_into_the_scripts(facts: MendFacts) -> Mend:
     return _nginx(
         PAGE_SERVER,
-        'add_header Content-Security-Policy "upgrade-insecure-requests" always;',
-        "Browsers then ask https:// wherever the page names http://; the API must answer there. Its redirect to https comes too late.",
+        _substituted(facts, secure_origin(facts)),
+        "Until the next build. The API must answer on https; a redirect there comes too late, because the call is blocked before.",
     )
