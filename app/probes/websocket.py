@@ -88,6 +88,7 @@ class _Attempt:
         self.protocol = protocol
         self.begun = begun
         self.http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADER_BYTES)
+        self.beginning = b""  # of the answer, to tell silence and other protocols from broken HTTP
         self.body = bytearray()
         self.truncated = False
 
@@ -139,10 +140,10 @@ class _Attempt:
 
     def _broken(self, message: str) -> str:
         host, port = self.target.host, self.target.port
-        if "status line" in message:
-            return f"{host} does not speak HTTP on port {port}."
-        if "without sending complete message body" in message or "closed connection" in message:
+        if not self.beginning:
             return f"{host} closes the connection on port {port} without an answer."
+        if not self.beginning.startswith(b"HTTP/"):
+            return f"{host} does not speak HTTP on port {port}."
         return f"{host} answers with broken headers: {message[:80]}."
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Exchange:
@@ -151,6 +152,7 @@ class _Attempt:
             event = self.http.next_event()
             if event is h11.NEED_DATA:
                 data = await reader.read(16_384)
+                self.beginning = self.beginning or data[:5]
                 if self.exchange.response is None:
                     head_bytes += len(data)
                     if head_bytes > MAX_HEADER_BYTES:
