@@ -1,0 +1,46 @@
+"""`python -m app cors FILE`: verdicts for recorded CORS cases, one JSON object a line."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.core.cases import BadCase, judge_case, parse_case
+
+
+def cors(file: Annotated[str, typer.Argument(help="Cases, one JSON object a line; - reads standard input.")]) -> None:
+    """Judge CORS cases: what a browser does with each call, and by which rule.
+
+    Prints one JSON object a line, in order. A line that is no case gives {"error": …, "line": N} in its place; then the exit code is 1.
+    """
+    try:
+        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")
+    except OSError as error:
+        typer.echo(f"{file}: {error.strerror}", err=True)
+        raise typer.Exit(2) from error
+    failed = 0
+    with source:
+        for text, good in verdict_lines(source):
+            failed += not good
+            sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+    if failed:
+        typer.echo(f"{failed} {'line is' if failed == 1 else 'lines are'} no case.", err=True)
+        raise typer.Exit(1)
+
+
+def verdict_lines(lines: Iterable[bytes]) -> Iterator[tuple[str, bool]]:
+    """Judge each line; blank lines are skipped. Yields the JSON text and whether the line was a case."""
+    encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(", ", ": ")).encode
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield encode(judge_case(parse_case(line))), True
+        except BadCase as error:
+            yield encode({"error": str(error), "line": number}), False
+        except RecursionError:
+            yield encode({"error": "nested too deeply", "line": number}), False
