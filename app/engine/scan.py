@@ -22,7 +22,7 @@ from app.core.plan import FOREIGN_ORIGIN, as_fetch, documents_to_ask, noted, ord
 from app.core.report import Report
 from app.core.report_build import build_report, conclude
 from app.core.urls import InvalidTarget, origin_of, parse_target
-from app.engine.judging import judge_call
+from app.probes.judging import judge_call
 from app.net import Net
 from app.probes import http, websocket
 
