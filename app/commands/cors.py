@@ -1,5 +1,6 @@
 """`python -m app cors FILE`: verdicts for recorded CORS cases, one JSON object a line."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -17,19 +18,23 @@ def cors(file: Annotated[str, typer.Argument(help="Cases, one JSON object a line
     Prints one JSON object a line, in order. A line that is no case gives {"error": …, "line": N} in its place; then the exit code is 1.
     """
     try:
-        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")
+        with contextlib.nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as source:
+            failed = _print_verdicts(source)
     except OSError as error:
         typer.echo(f"{file}: {error.strerror}", err=True)
         raise typer.Exit(2) from error
-    failed = 0
-    with source:
-        for text, good in verdict_lines(source):
-            failed += not good
-            sys.stdout.write(text + "\n")
-    sys.stdout.flush()
     if failed:
         typer.echo(f"{failed} {'line is' if failed == 1 else 'lines are'} no case.", err=True)
         raise typer.Exit(1)
+
+
+def _print_verdicts(lines: Iterable[bytes]) -> int:
+    failed = 0
+    for text, good in verdict_lines(lines):
+        failed += not good
+        sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+    return failed
 
 
 def verdict_lines(lines: Iterable[bytes]) -> Iterator[tuple[str, bool]]:

@@ -27,7 +27,7 @@ _NO_LENGTH = frozenset({204, 304})
 _UNKNOWN = Answer(Head(404), Head(404, _SERVER_HEADERS))
 
 
-class BadCase(ValueError):  # noqa: N818 - reads as a result, like NotFound
+class BadCase(ValueError):
     """The line is no case; the message says what is wrong."""
 
 

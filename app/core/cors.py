@@ -33,7 +33,8 @@ def judge(call: FetchCall, answers: Answers, *, with_path: bool = True, standard
     decision = cors_fetch.run(request, find, Profile.CHROMIUM)
     if isinstance(decision, Missing):
         return decision
-    standard = _standard(call, find, standard_default)
+    alike = cors_fetch.is_alike_in_both_profiles(call, decision)
+    standard = decision if alike else _standard(call, find, standard_default)
     if isinstance(standard, Missing):
         return standard
     return _verdict(call, decision, standard, find, dropped, with_path)
@@ -103,7 +104,7 @@ def _refused(call: FetchCall, bad: BadCall, with_path: bool) -> Verdict:
 
 def _verdict(call: FetchCall, decision: Decision, standard: Decision, find: Find, dropped: tuple[str, ...], with_path: bool) -> Verdict:
     credentialed = call.credentials == "include"
-    exposed = readable_names(decision.answer, decision.type, credentialed) if decision.answer else ()
+    exposed = readable_names(decision.answer.fields, decision.type, credentialed) if decision.answer else ()
     differs = decision.allowed != standard.allowed
     rule = decision.rule
     if differs and decision.allowed and standard.rule == "P4":

@@ -16,6 +16,31 @@ ACAM = "access-control-allow-methods"
 ACAH = "access-control-allow-headers"
 
 
+@dataclass(slots=True)
+class Response:
+    """A response head as the checks read it: every header joined once, because each check asks for one or two of them."""
+
+    head: Head
+    status: int
+    fields: dict[str, str]  # by lower-case name, values trimmed and joined by ", " as Fetch's "get" does
+    locations: list[str]  # Location is the one header whose values are not joined
+
+    @classmethod
+    def of(cls, head: Head) -> "Response":
+        fields: dict[str, str] = {}
+        locations: list[str] = []
+        for name, raw in head.headers:
+            key, value = name.lower(), raw.strip(" \t\r\n")
+            fields[key] = f"{fields[key]}, {value}" if key in fields else value
+            if key == "location":
+                locations.append(value)
+        return cls(head, head.status, fields, locations)
+
+    def get(self, name: str) -> str | None:
+        """Return the values of a header joined by ", ", or None. The name is in lower case."""
+        return self.fields.get(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Where and why a call ends as a network error."""
@@ -26,7 +51,7 @@ class Stop:
     value: str = ""  # what the console text quotes
 
 
-def origin_check(head: Head, origin: str, credentialed: bool) -> Stop | None:
+def origin_check(head: Response, origin: str, credentialed: bool) -> Stop | None:
     """C1 and C2: whether Access-Control-Allow-Origin names the origin.
 
     Source: https://fetch.spec.whatwg.org/#concept-cors-check, steps 1 to 4.
@@ -45,7 +70,7 @@ def origin_check(head: Head, origin: str, credentialed: bool) -> Stop | None:
     return Stop("C2", "answer_origin", "mismatch", value)
 
 
-def credentials_check(head: Head, credentialed: bool) -> Stop | None:
+def credentials_check(head: Response, credentialed: bool) -> Stop | None:
     """C3: with credentials, Access-Control-Allow-Credentials must be exactly "true". Steps 5 to 8 of the CORS check."""
     if not credentialed:
         return None
@@ -53,7 +78,7 @@ def credentials_check(head: Head, credentialed: bool) -> Stop | None:
     return None if value == "true" else Stop("C3", "answer_credentials", "credentials", value)
 
 
-def cors_check(head: Head, origin: str, credentialed: bool) -> Stop | None:
+def cors_check(head: Response, origin: str, credentialed: bool) -> Stop | None:
     """Judge one response by the CORS check; None is success."""
     return origin_check(head, origin, credentialed) or credentials_check(head, credentialed)
 
@@ -66,12 +91,12 @@ def as_preflight(stop: Stop | None) -> Stop | None:
     return Stop("P" + stop.rule, step, "preflight_" + stop.reason, stop.value)
 
 
-def status_check(head: Head) -> Stop | None:
+def status_check(head: Response) -> Stop | None:
     """P1: a preflight needs a status of 200 to 299."""
     return None if 200 <= head.status <= 299 else Stop("P1", "preflight_status", "status", str(head.status))
 
 
-def lists_check(head: Head) -> Stop | None:
+def lists_check(head: Response) -> Stop | None:
     """P2: both lists must be comma lists of tokens, whether or not the call needs them."""
     for name, step, reason in ((ACAM, "preflight_method", "bad_methods"), (ACAH, "preflight_headers", "bad_headers")):
         value = head.get(name)
@@ -80,7 +105,7 @@ def lists_check(head: Head) -> Stop | None:
     return None
 
 
-def method_check(head: Head, method: str, credentialed: bool) -> Stop | None:
+def method_check(head: Response, method: str, credentialed: bool) -> Stop | None:
     """P3: the method is safelisted, listed case-sensitively, or covered by "*" without credentials."""
     if method in SAFELISTED_METHODS:
         return None
@@ -90,12 +115,12 @@ def method_check(head: Head, method: str, credentialed: bool) -> Stop | None:
     return Stop("P3", "preflight_method", "method", method)
 
 
-def allowed_header_names(head: Head) -> frozenset[str]:
+def allowed_header_names(head: Response) -> frozenset[str]:
     """Return the names in Access-Control-Allow-Headers, lower case."""
     return frozenset(name.lower() for name in parse_token_list(head.get(ACAH)) or ())
 
 
-def headers_check(head: Head, names: tuple[str, ...], credentialed: bool, profile: Profile) -> Stop | None:
+def headers_check(head: Response, names: tuple[str, ...], credentialed: bool, profile: Profile) -> Stop | None:
     """P4 and P5: every unsafe name is listed, or covered by "*" without credentials (Authorization: by Chromium only)."""
     if not names:
         return None
@@ -109,7 +134,7 @@ def headers_check(head: Head, names: tuple[str, ...], credentialed: bool, profil
     return None
 
 
-def preflight_check(head: Head, request: Request, origin: str, names: tuple[str, ...], profile: Profile) -> Stop | None:
+def preflight_check(head: Response, request: Request, origin: str, names: tuple[str, ...], profile: Profile) -> Stop | None:
     """Judge a preflight's answer in the order that decides the console text (A.5)."""
     if head.status in REDIRECT_STATUSES and (profile is Profile.STANDARD or head.get("location")):
         return Stop("P0", "preflight_status", "preflight_redirect", str(head.status))
@@ -123,7 +148,7 @@ def preflight_check(head: Head, request: Request, origin: str, names: tuple[str,
     )
 
 
-def max_age_s(head: Head) -> int:
+def max_age_s(head: Response) -> int:
     """Return for how long a preflight's answer may be reused, in seconds; at most Chromium's two hours (P7)."""
     value = head.get("access-control-max-age")
     if value is None:
@@ -134,7 +159,7 @@ def max_age_s(head: Head) -> int:
         return 5
 
 
-def policy_check(head: Head, page_origin: str, url: UrlParts) -> Stop | None:
+def policy_check(head: Response, page_origin: str, url: UrlParts) -> Stop | None:
     """R1: Cross-Origin-Resource-Policy of a no-cors response. An unknown value is ignored.
 
     Source: https://fetch.spec.whatwg.org/#cross-origin-resource-policy-internal-check
@@ -158,11 +183,11 @@ class Redirect:
     target: UrlParts | None  # None: it cannot be parsed
 
 
-def redirect_of(head: Head, url: UrlParts, profile: Profile) -> Redirect | None:
+def redirect_of(head: Response, url: UrlParts, profile: Profile) -> Redirect | None:
     """Return where a redirect status points to, or None when the response is itself the answer (D2)."""
     if head.status not in REDIRECT_STATUSES:
         return None
-    values = head.values("location")
+    values = head.locations
     if profile is Profile.CHROMIUM:
         location = next((value for value in values if value), None)
         if location is None:
@@ -176,9 +201,9 @@ def redirect_of(head: Head, url: UrlParts, profile: Profile) -> Redirect | None:
     return Redirect(location, url_parts(location, url.href))
 
 
-def conflicting_locations(head: Head) -> bool:
+def conflicting_locations(head: Response) -> bool:
     """Whether the response has several Location headers that differ: Chromium then drops it, whatever its status."""
-    return len(set(head.values("location"))) > 1
+    return len(head.locations) > 1 and len(set(head.locations)) > 1
 
 
 def method_after(status: int, method: str) -> str:

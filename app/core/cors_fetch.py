@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.core import cors_checks as checks
-from app.core.cors_checks import Stop
-from app.core.cors_headers import BODY_HEADER_NAMES, CLIENT_HINTS, SAFELISTED_METHODS, Profile, unsafe_names
+from app.core.cors_checks import Response, Stop
+from app.core.cors_headers import BODY_HEADER_NAMES, CLIENT_HINTS, QUIRKY_NAMES, SAFELISTED_METHODS, Profile, is_safelisted, unsafe_names
 from app.core.cors_request import BLOCKED_PORTS, Request, UrlParts
 from app.core.exchange import Head
 from app.core.urls import is_loopback_host
-from app.core.verdict import Answer, Missing, SentRequest
+from app.core.verdict import Answer, FetchCall, Missing, SentRequest
 
 Find = Callable[[str], Answer | None]  # by absolute URL without fragment and credentials
 
@@ -29,9 +29,9 @@ class Hop:
     origin: str = ""  # serialized request origin at this hop: the page's, or "null" once tainted
     names: tuple[str, ...] = ()  # unsafe header names
     asks: bool = False  # needs a preflight
-    preflight: Head | None = None
+    preflight: Response | None = None
     cached: bool = False  # an earlier preflight of the same call still covers this hop
-    actual: Head | None = None
+    actual: Response | None = None
     location: str | None = None  # when redirected
     hints_dropped: bool = False
 
@@ -46,7 +46,7 @@ class Decision:
     stop: Stop | None
     hops: list[Hop]
     sent: list[SentRequest]
-    answer: Head | None = None  # what fetch() resolves with
+    answer: Response | None = None  # what fetch() resolves with
     first_preflight: SentRequest | None = None
 
 
@@ -125,7 +125,7 @@ class _Fetch:
         sent = SentRequest("preflight", hop.url.bare, request.method, hop.origin, acrh)
         self.sent.append(sent)
         self.first_preflight = self.first_preflight or sent
-        head = hop.preflight = answer.preflight
+        head = hop.preflight = Response.of(answer.preflight)
         if self.profile is Profile.CHROMIUM and checks.conflicting_locations(head):
             return Stop("D2", "preflight_status", "conflicting_locations")
         stop = checks.preflight_check(head, request, hop.origin, hop.names, self.profile)
@@ -142,7 +142,7 @@ class _Fetch:
         method_ok = self.request.method in SAFELISTED_METHODS or self.request.method in methods or (star and "*" in methods)
         return method_ok and (all(name in names for name in hop.names) or (star and "*" in names))
 
-    def _remember(self, hop: Hop, head: Head) -> None:
+    def _remember(self, hop: Hop, head: Response) -> None:
         if checks.max_age_s(head) > 0:
             methods = checks.parse_token_list(head.get(checks.ACAM)) or ()
             self.cache[hop.url.bare, hop.origin] = (self.request.credentialed, methods, checks.allowed_header_names(head))
@@ -151,7 +151,7 @@ class _Fetch:
         """Send the request itself and judge its answer; None means that a redirect is followed."""
         request = self.request
         if hop.url.scheme == "data":
-            return self._end("basic", Head(200, (("Content-Type", "text/plain"),)))
+            return self._end("basic", Response.of(Head(200, (("Content-Type", "text/plain"),))))
         origin = self._origin_header(hop)
         answer = self.find(hop.url.bare)
         if answer is None or answer.actual is None:
@@ -161,7 +161,7 @@ class _Fetch:
         self.sent.append(
             SentRequest("actual", hop.url.bare, request.method, origin, None, "authorization" in fields, fields.get("content-type"))
         )
-        head = hop.actual = answer.actual
+        head = hop.actual = Response.of(answer.actual)
         chromium = self.profile is Profile.CHROMIUM
         if chromium and checks.conflicting_locations(head):
             return Stop("D2", "redirect", "conflicting_locations")
@@ -193,10 +193,10 @@ class _Fetch:
             return None
         return "null" if self.origin_lost and self.tainting != "cors" else hop.origin
 
-    def _end(self, response_type: str, head: Head) -> Decision:
+    def _end(self, response_type: str, head: Response) -> Decision:
         return Decision(True, self.rule, response_type, None, self.hops, self.sent, head, self.first_preflight)
 
-    def _follow(self, hop: Hop, head: Head, redirect: checks.Redirect) -> Stop | None:
+    def _follow(self, hop: Hop, head: Response, redirect: checks.Redirect) -> Stop | None:
         """HTTP-redirect fetch: check the target, then change the request for the next hop."""
         request, target = self.request, redirect.target
         chromium = self.profile is Profile.CHROMIUM
@@ -241,3 +241,16 @@ def run(request: Request, find: Find, profile: Profile) -> Decision | Missing:
         The decision, or what must be asked of the server first.
     """
     return _Fetch(request, find, profile).run()
+
+
+def is_alike_in_both_profiles(call: FetchCall, decision: Decision) -> bool:
+    """Whether the standard surely decides as Chromium did, because nothing in which they differ (A.10) came up."""
+    for name, value in call.headers:
+        key = name.lower()
+        if key in QUIRKY_NAMES and not (key == "content-type" and is_safelisted(key, value, Profile.STANDARD)):
+            return False
+    for hop in decision.hops:
+        for response in (hop.preflight, hop.actual):
+            if response is not None and (response.status in checks.REDIRECT_STATUSES or len(response.locations) > 1):
+                return False
+    return True

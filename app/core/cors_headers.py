@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import lru_cache
 
-from app.core.exchange import Head
-
 
 class Profile(Enum):
     """Whose rules are applied where browsers leave the standard (A.10 of the rules)."""
@@ -49,6 +47,8 @@ _CHROMIUM_INTEGERS = frozenset({"width", "viewport-width", "rtt"})
 _CHROMIUM_EFFECTIVE_TYPES = frozenset({"slow-2g", "2g", "3g", "4g"})
 # Dropped by Chromium when a redirect leaves the page's origin.
 CLIENT_HINTS = _CHROMIUM_NUMBERS | _CHROMIUM_INTEGERS | {"ect"}
+# Headers with which the profiles may part.
+QUIRKY_NAMES = CLIENT_HINTS | {"user-agent", "intervention", "save-data", "range", "content-type", "authorization"}
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
@@ -202,13 +202,17 @@ def first_bad_item(value: str) -> str:
     return next((item for item in (part.strip(" \t") for part in value.split(",")) if item and not is_token(item)), "")
 
 
-def readable_names(head: Head, response_type: str, credentialed: bool) -> tuple[str, ...]:
-    """Return the response headers that the script may read (A.6), lower case, sorted."""
+def readable_names(fields: Mapping[str, str], response_type: str, credentialed: bool) -> tuple[str, ...]:
+    """Return the response headers that the script may read (A.6), lower case, sorted.
+
+    Args:
+        fields: the response's headers by lower-case name, values joined.
+    """
     if response_type not in ("basic", "cors"):
         return ()
-    present = {name.lower() for name, _ in head.headers} - _NEVER_READABLE
+    present = fields.keys() - _NEVER_READABLE
     if response_type == "cors":
-        exposed = parse_token_list(head.get("access-control-expose-headers")) or ()
+        exposed = parse_token_list(fields.get("access-control-expose-headers")) or ()
         if credentialed or "*" not in exposed:
             present &= _READABLE.union(_lowered(exposed))
     return tuple(sorted(present))

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 
 from app.core import cors_checks as checks
 from app.core import cors_words as words
-from app.core.cors_checks import Stop
+from app.core.cors_checks import Response, Stop
 from app.core.cors_fetch import Decision, Find, Hop
 from app.core.cors_headers import SAFELISTED_METHODS, Profile
 from app.core.cors_request import BadCall, Request, build
-from app.core.exchange import Head
 from app.core.urls import same_site
 from app.core.verdict import FetchCall, Look, Outcome, Step
 
@@ -123,7 +122,7 @@ class _Path:
             if check is not None:
                 yield self._checked(hop, key, check, head, stop)
 
-    def _preflight_checks(self, hop: Hop, head: Head) -> dict[str, Callable[[], Stop | None]]:
+    def _preflight_checks(self, hop: Hop, head: Response) -> dict[str, Callable[[], Stop | None]]:
         bad_list = checks.lists_check(head)
         found: dict[str, Callable[[], Stop | None]] = {
             "preflight_origin": lambda: checks.as_preflight(checks.origin_check(head, hop.origin, self.credentialed)),
@@ -143,7 +142,7 @@ class _Path:
             )
         return found
 
-    def _checked(self, hop: Hop, key: str, check: Callable[[], Stop | None], head: Head, stop: Stop | None) -> Step:
+    def _checked(self, hop: Hop, key: str, check: Callable[[], Stop | None], head: Response, stop: Stop | None) -> Step:
         """Turn one check of a response into its step: passed, stopped, or what it would say."""
         if stop is not None and stop.step == key and not self.stopped:
             said, stops = stop, True
@@ -158,7 +157,7 @@ class _Path:
         head = hop.actual
         if head is None:
             known = self.find(hop.url.bare) if self.stopped and hop.tainting else None
-            head = known.actual if known else None
+            head = Response.of(known.actual) if known and known.actual else None
             if head is None:
                 return
         net_stop = stop is not None and stop.step == "redirect" and stop.reason in ("invalid_redirect", "conflicting_locations")
@@ -178,13 +177,13 @@ class _Path:
         if final:
             yield self._readable(hop, head, stop)
 
-    def _redirect_stop(self, hop: Hop, head: Head, stop: Stop) -> Step:
+    def _redirect_stop(self, hop: Hop, head: Response, stop: Stop) -> Step:
         title, detail = words.REDIRECT_STOPS[stop.reason]
-        location = ", ".join(head.values("location"))
+        location = ", ".join(head.locations)
         looks = (Look("status", str(head.status)), Look("location", location, location))
         return self._step(hop, "redirect", title, stop.rule, detail, *looks, stop=True)
 
-    def _readable(self, hop: Hop, head: Head, stop: Stop | None) -> Step:
+    def _readable(self, hop: Hop, head: Response, stop: Stop | None) -> Step:
         if stop is not None and stop.step == "answer_readable":
             looks = (Look("cross-origin-resource-policy", stop.value, stop.value), Look("origin", self.call.origin))
             detail = "The server keeps other origins from loading this resource in mode no-cors."
@@ -197,7 +196,7 @@ class _Path:
             return self._step(hop, "answer_readable", "Opaque answer", "M3", words.OPAQUE, Look("type", kind))
         if kind == "opaqueredirect":
             return self._step(hop, "answer_readable", "Opaque redirect", "D1", words.OPAQUE_REDIRECT, Look("type", kind))
-        hidden = sorted({name.lower() for name, _ in head.headers} - set(self.exposed))
+        hidden = sorted(head.fields.keys() - set(self.exposed))
         looks = [Look("status", str(head.status)), Look("readable", ", ".join(self.exposed))]
         if hidden:
             looks.append(Look("hidden", ", ".join(hidden)))

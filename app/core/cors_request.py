@@ -160,7 +160,14 @@ def build(call: FetchCall, profile: Profile) -> Request | BadCall:
         content_type = content_type_of(call.body)
         if content_type and "content-type" not in headers and not _append(headers, "content-type", content_type, call.mode, profile):
             dropped.append("Content-Type")
-    return Request(call.origin, url, method, headers, call.body is not None, call.credentials, call.mode, call.redirect, tuple(dropped))
+    return Request(
+        _page_origin(call.origin), url, method, headers, call.body is not None, call.credentials, call.mode, call.redirect, tuple(dropped)
+    )
+
+
+def _page_origin(origin: str) -> str:
+    parts = None if origin == "null" else url_parts(origin)
+    return parts.origin if parts is not None else "null"
 
 
 def _bad_method(call: FetchCall) -> BadCall | None:

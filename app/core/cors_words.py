@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 from app.core import cors_checks as checks
-from app.core.cors_checks import Stop
+from app.core.cors_checks import Response, Stop
 from app.core.cors_fetch import Hop
 from app.core.cors_headers import CLIENT_HINTS, MAX_SAFELISTED_VALUE_BYTES, SAFELISTED_METHODS, Profile, is_safelisted
-from app.core.exchange import Head
 from app.core.verdict import Look
 
 CACHED = "An earlier preflight of this call still covers the method and the headers."
@@ -83,7 +82,7 @@ def why_preflight(hop: Hop, values: Mapping[str, str]) -> str:
     return f"The browser asks first with OPTIONS: {', '.join(parts)}."
 
 
-def checked(key: str, stop: Stop | None, hop: Hop, head: Head, credentialed: bool) -> tuple[str, str, str]:
+def checked(key: str, stop: Stop | None, hop: Hop, head: Response, credentialed: bool) -> tuple[str, str, str]:
     """Return title, rule and detail of one check of a response."""
     where, _, what = key.partition("_")
     name = "Preflight" if where == "preflight" else "Answer"
@@ -144,7 +143,7 @@ def _failed(stop: Stop, hop: Hop) -> tuple[str, str]:
 _LOOKED_AT = {"origin": checks.ACAO, "credentials": checks.ACAC, "method": checks.ACAM, "headers": checks.ACAH}
 
 
-def looks(key: str, stop: Stop | None, hop: Hop, head: Head) -> tuple[Look, ...]:
+def looks(key: str, stop: Stop | None, hop: Hop, head: Response) -> tuple[Look, ...]:
     """Return what one check of a response looked at; `faulty` is the part to underline."""
     what = key.partition("_")[2]
     if what == "status":
@@ -153,7 +152,7 @@ def looks(key: str, stop: Stop | None, hop: Hop, head: Head) -> tuple[Look, ...]
             found.append(Look("location", head.get("location") or "", (head.get("location") or "") if stop else ""))
         return tuple(found)
     name = _LOOKED_AT[what]
-    values = head.values(name)
+    values = head.head.values(name)
     found = [Look(name, value, _faulty(stop, value)) for value in values] or [Look(name, "", "")]
     if what == "origin":
         return (Look("origin", hop.origin), *found)

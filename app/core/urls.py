@@ -21,7 +21,7 @@ _DEFAULT_PORTS = {"http:": "80", "https:": "443", "ws:": "80", "wss:": "443"}
 _TUPLE_SCHEMES = frozenset({"http:", "https:", "ws:", "wss:"})
 
 
-class InvalidTarget(ValueError):  # noqa: N818 - reads as a result, like NotFound
+class InvalidTarget(ValueError):
     """The text is no address that can be examined; the message is for people."""
 
 
