@@ -1,13 +1,31 @@
-"""Reflex's own settings."""
+"""Reflex only: ports, origins, plugins. Everything an operator sets comes from `app.settings`."""
+
+import os
+from urllib.parse import urlsplit
 
 import reflex as rx
+from reflex_base.constants import StateManagerMode
+
+from app import node
+from app.core.urls import is_loopback_host
+from app.settings import settings
+
+_settings = settings()
+node.put_on_path(_settings.data_dir / "node")
+if not is_loopback_host(urlsplit(_settings.public_url).hostname or ""):
+    # Where the browser finds the socket. On this machine Reflex derives it from the port, which in development is another one.
+    os.environ.setdefault("REFLEX_API_URL", _settings.public_url)
 
 config = rx.Config(
     app_name="app",
     app_module_import="app.app",
+    frontend_port=_settings.port,
+    backend_host=_settings.host,
+    deploy_url=_settings.public_url,
+    cors_allowed_origins=_settings.allowed_origins,  # Reflex's own default lets every origin in, with credentials
+    state_manager_mode=StateManagerMode.MEMORY,  # the default writes states, cookies included, into world-readable pickles
     telemetry_enabled=False,
     show_built_with_reflex=False,
-    state_manager_mode="memory",
     frontend_lazy_bundled_libraries=True,
     plugins=[rx.plugins.RadixThemesPlugin(theme=rx.theme(gray_color="slate", accent_color="blue", radius="medium", scaling="95%"))],
     disable_plugins=[rx.plugins.SitemapPlugin],

@@ -245,10 +245,15 @@ def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
     )
 
 
-@functools.cache
-def settings() -> Settings:
-    """Return the settings of this process; on a bad value print its line and end the process with code 1."""
+@functools.lru_cache(maxsize=4)
+def _settings(*_of_reflex: str | None) -> Settings:
     try:
         return load(os.environ, ROOT / ".env")
     except BadSetting as error:
         raise SystemExit(str(error)) from None
+
+
+def settings() -> Settings:
+    """Return the settings of this process; on a bad value print its line and end the process with code 1."""
+    # Reflex chooses the ports of development after its configuration, and with it these settings, were first read.
+    return _settings(*(os.environ.get(name) for name in ("REFLEX_ENV_MODE", "REFLEX_FRONTEND_PORT", "REFLEX_BACKEND_PORT")))
