@@ -22,9 +22,9 @@ from app.core.plan import FOREIGN_ORIGIN, as_fetch, documents_to_ask, noted, ord
 from app.core.report import Report
 from app.core.report_build import build_report, conclude
 from app.core.urls import InvalidTarget, origin_of, parse_target
-from app.probes.judging import judge_call
 from app.net import Net
 from app.probes import http, websocket
+from app.probes.judging import judge_call
 
 BUDGET = 48  # requests; "about 40", with room for a redirect chain
 RESERVE = 14  # of these, kept for what comes after the calls: foreign origins, sockets, documents
