@@ -8,7 +8,6 @@ import asyncio
 import functools
 import socket
 import ssl
-import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +21,7 @@ from app.core.exchange import Failure, Headers
 from app.net import failures
 from app.net.addresses import AddressPolicy, RefusedAddress
 from app.net.failures import NotConnected
-from app.net.transfer import CANCELLED, TOKEN, Received, Reply, Target, conclude, header_lines
+from app.net.transfer import CANCELLED, TOKEN, Received, Reply, Target, conclude, header_lines, never_resolves
 from app.net.trust import client_context, default_ca_file
 
 __all__ = ["AddressPolicy", "Net", "NotConnected", "Received"]
@@ -101,6 +100,9 @@ class Net:
         target = Target.parse(url)
         if target is None:
             return Received(failure=Failure.INVALID_URL, failure_text="This is not an http or https address without credentials.")
+        if never_resolves(target.host) and self._stand_in(target.host, target.port) is None:
+            failure, text = failures.unresolved(target.host)
+            return Received(failure=failure, failure_text=text)
         async with self._slot(target):
             if self._closed:
                 return CANCELLED
@@ -132,26 +134,30 @@ class Net:
         """
         if self._closed:
             raise RuntimeError("Net is closed")
-        ends = time.monotonic() + timeout_s
-        last: OSError = OSError()
+        clock = asyncio.get_running_loop().time
+        ends = clock() + timeout_s
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + timeout_s):
+            async with asyncio.timeout_at(ends):
                 answers = await self._addresses(host, port)
-                for place, (family, kind, protocol, address) in enumerate(answers):
-                    share_s = (ends - time.monotonic()) / (len(answers) - place)
-                    try:
-                        return await self._connect(family, kind, protocol, address, share_s)
-                    except OSError as error:
-                        # A refusal says less than a target that was really tried.
-                        if not isinstance(error, RefusedAddress) or isinstance(last, RefusedAddress) or place == 0:
-                            last = error
         except TimeoutError:
-            raise NotConnected(*failures.unaccepted(host, port, timeout_s)) from None
+            raise NotConnected(*failures.unresolved_in_time(host, timeout_s)) from None
         except OSError as error:
-            last = error
-        if isinstance(last, TimeoutError):
-            raise NotConnected(*failures.unaccepted(host, port, timeout_s)) from None
-        raise NotConnected(*failures.from_connect(last, host, port)) from last
+            raise NotConnected(*failures.from_connect(error, host, port)) from error
+        told: OSError | None = None
+        for place, (family, kind, protocol, address) in enumerate(answers):
+            # Each answer gets its share of what is left, so that one dead address does not use up the time of the others.
+            share_s = (ends - clock()) / (len(answers) - place)
+            try:
+                return await self._connect(family, kind, protocol, address, share_s)
+            except OSError as error:  # also TimeoutError
+                # A refusal of ours says less than a target that was really tried.
+                if told is None or isinstance(told, RefusedAddress):
+                    told = error
+        if told is None:
+            raise NotConnected(*failures.unresolved(host))
+        if isinstance(told, TimeoutError) and told.errno is None:
+            raise NotConnected(*failures.unaccepted(host, port, timeout_s)) from told
+        raise NotConnected(*failures.from_connect(told, host, port)) from told
 
     async def open_stream(
         self, host: str, port: int, *, tls: bool, timeout_s: float = 5
@@ -176,8 +182,13 @@ class Net:
                 raise NotConnected(*failures.from_handshake(error, host, port)) from error
             raise NotConnected(Failure.TLS, f"{host} broke off the TLS handshake on port {port}.") from error
 
+    def _stand_in(self, host: str, port: int) -> str | None:
+        return self.resolve.get(f"{host.lower()}:{port}")
+
     async def _addresses(self, host: str, port: int) -> list[tuple[int, int, int, Any]]:
-        name = self.resolve.get(f"{host.lower()}:{port}", host)
+        name = self._stand_in(host, port) or host
+        if name == host and never_resolves(host):
+            raise socket.gaierror(socket.EAI_NONAME, "reserved name")
         try:
             found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
         except UnicodeError as error:
@@ -239,7 +250,7 @@ class Net:
         if target.scheme == "https":
             set_option(pycurl.CAINFO, self.ca_file)
             set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-        instead = self.resolve.get(f"{target.host.lower()}:{target.port}")
+        instead = self._stand_in(target.host, target.port)
         if instead is not None:
             address = f"[{instead}]" if ":" in instead else instead
             # The entry before was put there by an earlier request of this Net, and may have changed since.

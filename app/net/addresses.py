@@ -1,5 +1,6 @@
 """Which addresses may be contacted: judged on the socket address itself, where a rebinding name cannot slip past."""
 
+import functools
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -100,6 +101,31 @@ def _within(address: Address, networks: Iterable[Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where one address leads, whatever the mode."""
+
+    outer: Address
+    inner: Address
+    never: bool
+    public: bool
+
+
+@functools.lru_cache(maxsize=4096)
+def _locate(ip: str) -> _Place:
+    """Judge one address as it stands in a socket address, and again the one it is translated to."""
+    outer = ipaddress.ip_address(ip.partition("%")[0])
+    inner = unwrap(outer)
+    # Only the mapped form can be had from an ordinary resolver; nobody needs 6to4, Teredo or NAT64 to reach a public site.
+    mapped = isinstance(outer, ipaddress.IPv6Address) and outer.ipv4_mapped is not None
+    return _Place(
+        outer,
+        inner,
+        never=_within(outer, NEVER) or _within(inner, NEVER),
+        public=is_public(inner) and (inner is outer or mapped),
+    )
+
+
 def _is_of_this_machine(address: Address) -> bool:
     """Whether the address is one of this machine's interfaces: only then can a socket be bound to it."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -138,23 +164,18 @@ class AddressPolicy:
             port: 1 to 65535.
         """
         try:
-            outer = ipaddress.ip_address(ip.partition("%")[0])
+            place = _locate(ip)
         except ValueError as error:
             raise RefusedAddress(f"{ip} is not an address that Seamwatch contacts.") from error
-        inner = unwrap(outer)
-        if self._is_own(inner, port):
+        if self.own and self._is_own(place.inner, port):
             raise RefusedAddress("This is the address of Seamwatch itself.")
-        never = _within(outer, NEVER) or _within(inner, NEVER)
         if self.mode == Mode.PRIVATE:
-            if never:
+            if place.never:
                 raise RefusedAddress("Seamwatch never contacts link-local, multicast and cloud metadata addresses.")
             return
         # From here on one sentence for all refusals: which of them it was would map the inside of our network to a stranger.
-        listed = self.mode == Mode.LISTED and (_within(inner, self._allowed) or _within(outer, self._allowed))
-        # A translated address is judged twice. Only the mapped form can be had from an ordinary resolver;
-        # nobody needs 6to4, Teredo or NAT64 to reach a public site.
-        translated = inner is not outer and not (isinstance(outer, ipaddress.IPv6Address) and outer.ipv4_mapped)
-        if never or not (listed or (is_public(inner) and not translated and port not in self.closed_ports)):
+        listed = self.mode == Mode.LISTED and (_within(place.inner, self._allowed) or _within(place.outer, self._allowed))
+        if place.never or not (listed or (place.public and port not in self.closed_ports)):
             raise RefusedAddress("This address is private. Run Seamwatch inside that network, or drop a HAR file.")
 
     def _is_own(self, address: Address, port: int) -> bool:

@@ -64,6 +64,11 @@ def unresolved(host: str) -> tuple[Failure, str]:
     return Failure.DNS, f"No host answers at {host}."
 
 
+def unresolved_in_time(host: str, timeout_s: float) -> tuple[Failure, str]:
+    """No name server answered in time."""
+    return Failure.DNS, f"The name {host} leads to no address within {seconds(timeout_s)}."
+
+
 def unaccepted(host: str, port: int, timeout_s: float) -> tuple[Failure, str]:
     """The connection was not accepted in time."""
     return Failure.TIMEOUT, f"{host} does not accept a connection on port {port} within {seconds(timeout_s)}."

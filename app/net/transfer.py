@@ -1,6 +1,6 @@
 """One HTTP transfer as plain values: the URL and headers that go in, and the answer collected from libcurl's callbacks."""
 
-import ipaddress
+import functools
 import re
 import socket
 from dataclasses import dataclass, field
@@ -58,6 +58,7 @@ class Target:
     authority: str  # as the Host header names it: the port only when it is not the scheme's own
 
     @classmethod
+    @functools.lru_cache(maxsize=1024)
     def parse(cls, url: str) -> Self | None:
         """Take apart an absolute http(s) URL; None when it is none, or carries credentials."""
         found = HTTP_URL.match(url)
@@ -77,6 +78,11 @@ class Target:
         name = f"[{host}]" if ":" in host else host
         authority = name if port in (None, DEFAULT_PORTS[scheme]) else f"{name}:{port}"
         return cls(f"{scheme}://{authority}{rest}".encode("ascii"), scheme, host, port or DEFAULT_PORTS[scheme], authority)
+
+
+def never_resolves(host: str) -> bool:
+    """Whether resolvers "should always return immediate negative responses" (RFC 6761, section 6.4)."""
+    return f".{host.lower()}".rstrip(".").endswith(".invalid")
 
 
 class _Opened:
@@ -133,12 +139,12 @@ class Reply:
         return _Opened(socket.socket(address.family, address.socktype, address.protocol))
 
     def take_header(self, raw: bytes) -> int | None:
-        if self.complete:
-            return None  # trailers of a chunked body
         self.header_bytes += len(raw)
         if self.header_bytes > MAX_HEADER_BYTES or len(self.lines) > MAX_HEADER_LINES:
             self.flood = True
             return -1
+        if self.complete:
+            return None  # trailers of a chunked body
         line = raw.decode("latin-1").rstrip("\r\n")
         if line:
             self.lines.append(line)
@@ -225,7 +231,9 @@ def conclude(
     elif reply.refused and not reply.permitted:
         failure, text = Failure.REFUSED_ADDRESS, reply.refused
     elif code == pycurl.E_OPERATION_TIMEDOUT:
-        if timing.connect_ms == 0:
+        if timing.dns_ms == 0:
+            failure, text = failures.unresolved_in_time(host, min(connect_timeout_s, timeout_s))
+        elif timing.connect_ms == 0:
             failure, text = failures.unaccepted(host, port, min(connect_timeout_s, timeout_s))
         else:
             failure, text = Failure.TIMEOUT, f"{host} does not answer within {failures.seconds(timeout_s)}."
@@ -249,7 +257,7 @@ def _phase_ms(curl: pycurl.Curl, phase: int) -> float:
 def _endpoint(ip: str, port: int) -> str:
     if not ip:
         return ""
-    return f"[{ip}]:{port}" if ipaddress.ip_address(ip).version == 6 else f"{ip}:{port}"
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
 
 def _broken_body(code: int, message: str, read_bytes: int, timeout_s: float) -> str:

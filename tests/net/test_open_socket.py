@@ -48,7 +48,7 @@ async def test_public_mode_opens_no_socket_to_loopback_however_it_is_written(ser
     [
         ("127.0.0.1", Failure.CONNECT, "127.0.0.1 refuses connections on port 1."),
         ("nowhere.invalid", Failure.DNS, "No host answers at nowhere.invalid."),
-        ("a" * 70 + ".invalid", Failure.DNS, "No host answers at " + "a" * 70 + ".invalid."),
+        ("a" * 70 + ".example", Failure.DNS, "No host answers at " + "a" * 70 + ".example."),
     ],
 )
 async def test_failure_is_told_in_the_words_of_requests(net: Net, host: str, failure: Failure, text: str):
