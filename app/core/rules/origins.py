@@ -18,7 +18,7 @@ def near_miss(allowed: str, origin: str) -> str:
         allowed: a value of Access-Control-Allow-Origin, or an Origin that the server lets in.
         origin: the page's serialized origin.
     """
-    if allowed == origin or origin == "null":
+    if allowed in ("*", origin) or origin == "null":
         return ""
     bare = allowed.strip(" \"'")
     if bare == origin:
