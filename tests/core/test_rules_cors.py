@@ -131,6 +131,29 @@ def test_two_apis_without_cors_are_two_findings():
         site.findings()
 
 
+def test_headers_on_answers_but_not_on_preflights():
+    site = Site()
+    site.says(f"GET {ITEMS}", "200 OK\naccess-control-allow-origin: *\n\n[]")
+    site.says(f"OPTIONS {ITEMS}", FASTAPI_405)
+    site.calls("GET", ITEMS)
+    call = site.calls("POST", ITEMS, ["content-type"])
+    found = site.findings()
+    assert list(found) == ["COR-01"]
+    assert found["COR-01"].title == "The API answers preflights without CORS headers"
+    assert found["COR-01"].calls == (call,)
+
+
+def test_wrong_origin_on_answers_and_none_on_preflights_is_one_cause():
+    site = Site()
+    site.says(f"GET {ITEMS}", "200 OK\naccess-control-allow-origin: https://app.example/\n\n[]")
+    site.says(f"OPTIONS {ITEMS}", FASTAPI_405)
+    site.calls("GET", ITEMS)
+    site.calls("POST", ITEMS, ["content-type"])
+    found = site.findings()
+    assert list(found) == ["COR-09"]
+    assert len(found["COR-09"].calls) == 2
+
+
 @pytest.mark.parametrize("not_found", [FLASK_404, FASTAPI_404, DJANGO_404])
 def test_missing_path_is_not_a_matter_of_cors(not_found: str):
     site = Site()

@@ -82,6 +82,18 @@ def test_constant_of_a_library_and_switch_at_run_time_are_no_findings(url: str, 
     assert names(url, excerpt=excerpt).findings() == {}
 
 
+def test_development_server_has_no_old_builds():
+    shell = SHELL.replace("<script", '<script type="module" src="/@vite/client"></script><script')
+    assert missing_asset(shell).findings() == {}
+
+
+def test_call_whose_address_is_chosen_by_the_pages_host_is_no_finding():
+    site = names("http://localhost:8000", excerpt='let a=window.location.hostname=="localhost"?"http://localhost:8000":"/api"')
+    site.says("GET http://localhost:8000/items", JSON_200)
+    site.calls("GET", "http://localhost:8000/items")
+    assert "DEP-01" not in site.findings()
+
+
 def test_address_given_by_the_user_is_not_in_the_bundle():
     site = Site()
     url = "http://localhost:8000/api/items"

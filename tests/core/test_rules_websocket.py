@@ -1,7 +1,7 @@
 """WebSocket findings: the Upgrade header lost on the way."""
 
 import pytest
-from made import DJANGO_404, FASTAPI_404, PAGE, RANDOM, SHELL, Site, quoted, underlined
+from made import DJANGO_404, FASTAPI_404, FLASK_404, PAGE, RANDOM, SHELL, Site, quoted, underlined
 
 from app.core.exchange import Purpose
 from app.core.findings import Certainty, Finding, Framework
@@ -25,12 +25,13 @@ def shake(answer: str | None, *, proxy: str = "", url: str = SOCKET) -> dict[str
     return site.findings()
 
 
-@pytest.mark.parametrize("not_found", [FASTAPI_404, DJANGO_404])
-def test_nginx_without_upgrade_shows_the_backends_404(not_found: str):
+@pytest.mark.parametrize(("not_found", "certainty"), [(FASTAPI_404, Certainty.OBSERVED), (DJANGO_404, Certainty.INFERRED)])
+def test_nginx_without_upgrade_shows_the_backends_404(not_found: str, certainty: Certainty):
+    """Django's 404 comes from an ASGI server that saw no Upgrade, or from a WSGI server that knows none."""
     answer = not_found.replace("server: uvicorn", "server: nginx/1.22.1")
     finding = shake(answer, proxy="nginx")["WS-01"]
     assert finding.title == "nginx does not pass Upgrade, so the WebSocket answers 404"
-    assert finding.certainty is Certainty.OBSERVED
+    assert finding.certainty is certainty
     assert underlined(finding) == ["404"]
     assert "upgrade: websocket" in quoted(finding)
     assert finding.mends[0].framework is Framework.NGINX
@@ -68,6 +69,7 @@ def test_answer_that_misses_the_upgrade(answer: str):
         "401 Unauthorized\n\n",
         "500 Internal Server Error\n\nInternal Server Error",  # Channels, unknown route
         "404 NOT FOUND\nserver: Werkzeug/3.1.9 Python/3.11.2\n\n",  # a WSGI server: the route is missing
+        FLASK_404.replace("Werkzeug/3.1.9 Python/3.11.2", "nginx"),  # a missing route; a plain request for a socket's route gets 400
         "400 Bad Request\ncontent-type: text/html\n\n<h1>Bad Request (400)</h1>",  # Django: host not allowed
         "302 Found\nlocation: /login\n\n",
         "502 Bad Gateway\nserver: nginx\n\n",

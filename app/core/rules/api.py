@@ -36,7 +36,7 @@ def fallback_answers_api_paths(examined: Examined) -> Iterator[Finding]:
         if exchange.status != 200 or exchange.media_type != "text/html" or says_nothing(exchange) or origin in reported:
             continue
         base = f"{origin}{path_of(exchange.url).rpartition('/')[0]}/"
-        callers = [judged for judged in calls_to(examined, origin) if judged.call.url.startswith(base)]
+        callers = [judged for judged in calls_to(examined, origin) if f"{judged.call.url.partition('?')[0]}/".startswith(base)]
         if not callers:
             continue  # nobody expects an API under this prefix
         missing_page = next((other for other in examined.observation.of(Purpose.MISSING_PAGE) if origin_of(other.url) == origin), None)

@@ -1,7 +1,7 @@
 """CORS: why browsers keep the page's calls from the API, one finding for each cause. COR-01, 02, 05, 06, 07, 08, 09 and 11."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from app.core.examined import Examined
@@ -12,7 +12,7 @@ from app.core.redact import redact_text
 from app.core.rules import check
 from app.core.rules.baseline import says_nothing
 from app.core.rules.delivery import unreachable_origins
-from app.core.rules.diagnosis import NORMALISED_METHODS, Fault, Kind, allow_list, disallowed, faults_of, redirection_of
+from app.core.rules.diagnosis import NORMALISED_METHODS, Fault, Kind, allow_list, allows_page, disallowed, faults_of, redirection_of
 from app.core.rules.facts import blocked, coded, facts_for, listed, mends_of, path_of, shown_path
 from app.core.rules.origins import near_miss
 from app.core.rules.quoting import ALLOWED, ASKED, quote_exchange
@@ -27,32 +27,33 @@ CORSHEADERS_DEFAULT = frozenset({"accept", "authorization", "content-type", "use
 STARLETTE_DEFAULT = frozenset({"accept", "accept-language", "content-language", "content-type"})
 
 
+# Faults with one cause: a missing and a wrong origin come from the same list, "*" and missing credentials from the same setting.
+_CAUSES = {
+    Kind.MISSING: "origin",
+    Kind.OTHER_ORIGIN: "origin",
+    Kind.DOUBLE: "double",
+    Kind.WILDCARD: "credentials",
+    Kind.CREDENTIALS: "credentials",
+    Kind.REDIRECT: "redirect",
+    Kind.METHOD: "method",
+    Kind.HEADERS: "headers",
+}
+
+
 @check("COR-01", "COR-02", "COR-05", "COR-06", "COR-07", "COR-08", "COR-09")
 def blocked_calls_have_a_cause(examined: Examined) -> Iterator[Finding]:
     """Group the faults of all blocked calls by API and cause, and report each cause once."""
     unreachable = unreachable_origins(examined)
-    by_cause: dict[tuple[str, Kind], list[Fault]] = defaultdict(list)
+    by_cause: dict[tuple[str, str], list[Fault]] = defaultdict(list)
     for judged in examined.observation.judged:
         api_origin = origin_of(judged.call.url)
         # What a page on the internet cannot reach has its own finding; its CORS headers are those of the scanner's neighbour.
         if api_origin in unreachable:
             continue
         for fault in faults_of(examined, judged):
-            by_cause[origin_of(fault.exchange.url), fault.kind].append(fault)
-    for (api_origin, kind), faults in by_cause.items():
-        match kind:
-            case Kind.MISSING | Kind.OTHER_ORIGIN:
-                yield from _origin_not_allowed(examined, api_origin, faults)
-            case Kind.DOUBLE:
-                yield _two_origins(examined, api_origin, faults)
-            case Kind.WILDCARD | Kind.CREDENTIALS:
-                yield _credentials_refused(examined, api_origin, faults)
-            case Kind.REDIRECT:
-                yield from _preflight_redirected(examined, api_origin, faults)
-            case Kind.METHOD:
-                yield from _methods_refused(examined, api_origin, faults)
-            case Kind.HEADERS:
-                yield _headers_refused(examined, api_origin, faults)
+            by_cause[origin_of(fault.exchange.url), _CAUSES[fault.kind]].append(fault)
+    for (api_origin, cause), faults in by_cause.items():
+        yield from _TELL[cause](examined, api_origin, faults)
 
 
 def _finding(
@@ -112,8 +113,9 @@ def _origin_not_allowed(examined: Examined, api_origin: str, faults: Sequence[Fa
         allowed, exchange = misspelt
         yield _misspelt_origin(examined, api_origin, faults, allowed, exchange)
         return
-    lead = faults[0]
-    others = [fault.tokens[0] for fault in faults if fault.kind is Kind.OTHER_ORIGIN]
+    wrong = [fault for fault in faults if fault.kind is Kind.OTHER_ORIGIN]
+    faults = [*wrong, *(fault for fault in faults if fault.kind is not Kind.OTHER_ORIGIN)]
+    lead, others = faults[0], [fault.tokens[0] for fault in wrong]
     if others:
         shown = others[0] or "an empty value"
         yield _finding(
@@ -137,7 +139,7 @@ def _origin_not_allowed(examined: Examined, api_origin: str, faults: Sequence[Fa
         "COR-01",
         api_origin,
         faults,
-        title=f"The API does not allow the origin {page_origin}" if refused else f"The API sends no CORS headers to {page_origin}",
+        title=_no_headers_title(examined, api_origin, faults, refused),
         explanation=_no_headers_explanation(lead, page_origin, api_origin, refused),
         evidence=quote_exchange(
             lead.exchange,
@@ -146,6 +148,16 @@ def _origin_not_allowed(examined: Examined, api_origin: str, faults: Sequence[Fa
             note=f"The answer has no {ACAO}.",
         ),
     )
+
+
+def _no_headers_title(examined: Examined, api_origin: str, faults: Sequence[Fault], refused: bool) -> str:
+    page_origin = examined.inventory.page_origin
+    if allows_page(examined, api_origin):
+        # Other answers of this API have the headers: what lacks them is the preflight, or these paths.
+        if all(fault.exchange.method == "OPTIONS" for fault in faults):
+            return "The API answers preflights without CORS headers"
+        return f"The API sends no CORS headers on {listed((shown_path(fault.judged.call) for fault in faults), 3)}"
+    return f"The API does not allow the origin {page_origin}" if refused else f"The API sends no CORS headers to {page_origin}"
 
 
 def _no_headers_explanation(lead: Fault, page_origin: str, api_origin: str, refused: bool) -> str:
@@ -209,7 +221,7 @@ def _misspelt_origin(examined: Examined, api_origin: str, faults: Sequence[Fault
 # COR-08
 
 
-def _two_origins(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Finding:
+def _two_origins(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     faults = _lead_first(faults)
     values = list(faults[0].tokens)
     same = len(set(values)) == 1
@@ -237,15 +249,15 @@ def _two_origins(examined: Examined, api_origin: str, faults: Sequence[Fault]) -
         replace(piece, faulty="") if piece.text.startswith(ACAO) and number != last else piece for number, piece in enumerate(marked)
     )
     first = (Framework.NGINX,) if len(values) > 1 else ()
-    return _finding(examined, "COR-08", api_origin, faults, title=title, explanation=explanation, evidence=evidence, first=first)
+    yield _finding(examined, "COR-08", api_origin, faults, title=title, explanation=explanation, evidence=evidence, first=first)
 
 
 # COR-02
 
 
-def _credentials_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Finding:
+def _credentials_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     faults = _lead_first(faults)
-    lead = faults[0]
+    lead = next((fault for fault in faults if fault.kind is Kind.WILDCARD), faults[0])
     if lead.kind is Kind.WILDCARD:
         title = "The API answers calls with credentials with Access-Control-Allow-Origin *"
         explanation = (
@@ -265,7 +277,7 @@ def _credentials_refused(examined: Examined, api_origin: str, faults: Sequence[F
             + (f"Here it is `{value}`." if value else "Here the header is missing.")
         )
         faulty = {ACAC: value}
-    return _finding(
+    yield _finding(
         examined,
         "COR-02",
         api_origin,
@@ -407,7 +419,7 @@ def _method_written_small(examined: Examined, api_origin: str, faults: Sequence[
 # COR-06
 
 
-def _headers_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Finding:
+def _headers_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     lead = faults[0]
     names = list(dict.fromkeys(name for fault in faults for name in fault.tokens))
     head = lead.exchange.response
@@ -436,7 +448,7 @@ def _headers_refused(examined: Examined, api_origin: str, faults: Sequence[Fault
         explanation += " For calls with credentials `*` is no wildcard here: each header must be named."
     asked = header_value(lead.exchange.request_headers, "access-control-request-headers") or ""
     together = ",".join(lead.tokens)
-    return _finding(
+    yield _finding(
         examined,
         "COR-06",
         api_origin,
@@ -454,6 +466,16 @@ def _headers_refused(examined: Examined, api_origin: str, faults: Sequence[Fault
             note="" if value else f"The answer has no {ACAH}.",
         ),
     )
+
+
+_TELL: dict[str, Callable[[Examined, str, Sequence[Fault]], Iterator[Finding]]] = {
+    "origin": _origin_not_allowed,
+    "double": _two_origins,
+    "credentials": _credentials_refused,
+    "redirect": _preflight_redirected,
+    "method": _methods_refused,
+    "headers": _headers_refused,
+}
 
 
 # COR-11

@@ -20,6 +20,7 @@ from app.core.urls import host_of, is_loopback_host, is_private_host, origin_of,
 _WRITTEN = (SourceKind.SCRIPT, SourceKind.PAGE, SourceKind.FORM)
 _TUNNELS = (".ngrok.io", ".ngrok.app", ".ngrok.dev", ".ngrok-free.app", ".ngrok-free.dev", ".trycloudflare.com", ".loca.lt",
             ".serveo.net", ".localhost.run", ".lhr.life", ".devtunnels.ms", ".telebit.io")  # fmt: skip
+_SWITCH = re.compile(r"\bhost(?:name)?\s*(?:[!=]==?|\.(?:includes|startsWith|endsWith|match|indexOf)\()|[!=]==?\s*(?:\w+\.)*location\.host")
 _LOOKS_LIKE_API = re.compile(
     r"^(?:https?|wss?)://(?:[\w-]*api[\w-]*|backend|graphql|ws)\.|/(?:api|graphql|rest|v\d+|ws|socket\.io)(?:/|$|\?)", re.I
 )
@@ -72,9 +73,11 @@ def _named_urls(examined: Examined) -> list[Named]:
     return list(found.values())
 
 
-def _is_switch(source: Source) -> bool:
-    """Whether the source chooses by the page's own host at run time: `location.hostname === "localhost" ? … : …`."""
-    return "hostname" in source.excerpt or "location.host" in source.excerpt
+def _chosen_at_run_time(examined: Examined) -> frozenset[str]:
+    """Return the origins that the source takes only on certain hosts: `location.hostname === "localhost" ? … : …`."""
+    inventory = examined.inventory
+    named = [*inventory.calls, *inventory.sockets, *inventory.literals]
+    return frozenset(origin_of(item.url) for item in named if _SWITCH.search(item.source.excerpt))
 
 
 def _is_base(url: str) -> bool:
@@ -88,14 +91,14 @@ def _is_base(url: str) -> bool:
 
 def _out_of_reach(examined: Examined) -> list[tuple[Named, Reach]]:
     page_host = host_of(examined.inventory.page_origin)
-    page_reach = reach_of(page_host)
+    page_reach, chosen = reach_of(page_host), _chosen_at_run_time(examined)
     found: list[tuple[Named, Reach]] = []
     for named in _named_urls(examined):
         host = host_of(named.url)
         reach = reach_of(host)
-        if reach in (Reach.INTERNET, page_reach) or host == page_host:
+        if reach in (Reach.INTERNET, page_reach) or host == page_host or origin_of(named.url) in chosen:
             continue
-        if named.used or (_is_base(named.url) and not _is_switch(named.source)):
+        if named.used or _is_base(named.url):
             found.append((named, reach))
     return found
 
@@ -231,6 +234,8 @@ def missing_scripts_are_answered_with_a_page(examined: Examined) -> Iterator[Fin
     for exchange in examined.observation.of(Purpose.MISSING_ASSET):
         if exchange.status != 200 or exchange.media_type != "text/html" or says_nothing(exchange):
             continue
+        if b"/@vite/client" in exchange.body:
+            continue  # a development server: there is no old build
         shell = is_shell(exchange, examined.page())
         origin = origin_of(exchange.url)
         path = path_of(exchange.url)

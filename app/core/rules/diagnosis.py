@@ -15,13 +15,14 @@ from app.core.findings import Certainty
 from app.core.observation import JudgedCall, is_redirect
 from app.core.rules.baseline import is_not_there, is_shell, says_nothing
 from app.core.urls import origin_of
-from app.core.verdict import Outcome
+from app.core.verdict import Outcome, Step
 
 SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
 NORMALISED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Starlette answers a refused preflight with 400 and this text, whatever else is right.
 _DISALLOWED = re.compile(r"\s*Disallowed CORS ((?:origin|method|headers)(?:, (?:method|headers))*)\s*", re.I)
+_CHECKS = ("preflight_", "answer_")  # `Step.key` of the steps that look at CORS headers
 _LOGIN_SEGMENT = re.compile(r"(?:log|sign)[-_]?(?:in|on)|sso|oauth2?|saml2?|cas", re.I)
 _LOGIN_START = re.compile(r"(?:^|/)(?:(?:log|sign)[-_]?(?:in|on)|sso)(?:[/.?_-]|$)", re.I)
 _RETURN_PARAMETER = re.compile(r"(?:^|&)(?:next|return_?to|return_?url|redirect_?to|continue|came_from|rd)=", re.I)
@@ -54,13 +55,19 @@ class Fault:
         return Certainty.OBSERVED if self.exchange.method == "OPTIONS" else self.judged.certainty
 
 
+def stopping_step(judged: JudgedCall) -> Step | None:
+    """Return the step of the verdict path at which the call was stopped."""
+    path = judged.verdict.path if judged.verdict else ()
+    return next((step for step in path if step.outcome is Outcome.STOP), None)
+
+
 def stopping_exchange(examined: Examined, judged: JudgedCall) -> Exchange | None:
     """Return the exchange whose answer stopped the call, or None when it was allowed or never asked."""
     verdict = judged.verdict
     if verdict is None or verdict.allowed or not judged.exchanges:
         return None
     exchanges = [examined.observation.get(number) for number in judged.exchanges]
-    stop = next((step for step in verdict.path if step.outcome is Outcome.STOP), None)
+    stop = stopping_step(judged)
     if stop is not None and stop.url:
         in_preflight = stop.key.startswith("preflight")
         there = [exchange for exchange in exchanges if exchange.url == stop.url and (exchange.method == "OPTIONS") == in_preflight]
@@ -71,7 +78,9 @@ def stopping_exchange(examined: Examined, judged: JudgedCall) -> Exchange | None
 
 def faults_of(examined: Examined, judged: JudgedCall) -> Iterator[Fault]:
     """Yield the faults of a blocked call. None when the path is not there, or when the answer says nothing of the application."""
-    exchange = stopping_exchange(examined, judged)
+    exchange, stop = stopping_exchange(examined, judged), stopping_step(judged)
+    if stop is not None and not stop.key.startswith(_CHECKS):
+        return  # mixed content, a bad redirect, a malformed call: no matter of CORS headers
     if exchange is None or exchange.response is None or says_nothing(exchange) or is_wrong_path(examined, judged, exchange):
         return
     if exchange.method == "OPTIONS":

@@ -78,11 +78,9 @@ def facts_for(examined: Examined, api_origin: str, *, calls: Sequence[Call] = ()
 
 def recognised(examined: Examined, origin: str, path: str = "/") -> tuple[Framework, ...]:
     """Return the frameworks seen on an origin whose prefix covers the path, nearest prefix and highest confidence first."""
-    seen = [
-        technology
-        for technology in examined.technologies
-        if technology.origin == origin and path.startswith(technology.prefix) and technology.confidence >= 0.5
-    ]
+    here = [technology for technology in examined.technologies if technology.origin == origin and technology.confidence >= 0.5]
+    # A path that no prefix covers is most likely served by one of those seen on its origin.
+    seen = [technology for technology in here if path.startswith(technology.prefix)] or here
     seen.sort(key=lambda technology: (-len(technology.prefix), -technology.confidence))
     found = [framework for technology in seen if (framework := _framework_of(technology.name)) is not None]
     # A proxy stands in front of the framework; the framework is where the cause usually is.

@@ -1,5 +1,6 @@
 """WebSockets: handshakes that never become one. WS-01."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -7,13 +8,16 @@ from app.core.examined import Examined
 from app.core.exchange import Exchange, Purpose
 from app.core.findings import Certainty, Evidence, Finding, Framework, SeamKind, Severity
 from app.core.rules import check
-from app.core.rules.baseline import is_not_there, is_shell, says_nothing
+from app.core.rules.baseline import is_not_there, says_nothing
 from app.core.rules.facts import facts_for, mends_of, path_of
 from app.core.rules.quoting import quote_exchange
 from app.core.urls import origin_of
 
 # Servers that speak no WebSocket themselves: a 404 from them says that the route is missing, not that a proxy lost something.
 WSGI_SERVERS = ("werkzeug", "wsgiserver", "waitress", "gunicorn", "cheroot", "mod_wsgi")
+_WERKZEUG_404 = "if you entered the url manually please check your spelling"
+_WERKZEUG_400 = "sent a request that this server could not understand"
+_FASTAPI_404 = re.compile(r'\s*\{"detail":"not found"\}\s*')
 _PLAIN_GET = (404, 405, 426)
 _SAYS_UPGRADE = ("upgrade", "websocket")
 
@@ -67,23 +71,24 @@ def _proxy(examined: Examined, exchange: Exchange) -> str:
 def _lost(examined: Examined, exchange: Exchange, socketio: bool) -> Certainty | None:
     """Say how sure it is that the Upgrade header was lost on the way, or None when the answer has another meaning.
 
-    Observed: 426, a page of HTML with 200, or an answer that complains of a missing upgrade. A plain 404 is observed when a
-    proxy stands in front, else inferred: an ASGI server refuses an unknown socket with 403 or 500, never with its 404 page.
+    Observed: 426, a page of HTML with 200, an answer that complains of a missing upgrade, FastAPI's 404, which its server gives
+    only to plain requests (an unknown socket gets 403). Inferred: other 404 and 405, which a WSGI server gives as well.
     """
     status, body = exchange.status, exchange.text()[:2000].lower()
-    server = (exchange.header("server") or "").lower()
     if status == 426:
         return Certainty.OBSERVED
     if status == 400:
-        return Certainty.OBSERVED if any(word in body for word in _SAYS_UPGRADE) else None
+        if any(word in body for word in _SAYS_UPGRADE):
+            return Certainty.OBSERVED
+        # Werkzeug's answer to a plain request for a WebSocket route.
+        return Certainty.INFERRED if _WERKZEUG_400 in body and _proxy(examined, exchange) else None
     if status == 200:
-        plain_page = exchange.media_type == "text/html" or is_shell(exchange, examined.page())
-        return Certainty.OBSERVED if plain_page or socketio else Certainty.INFERRED
+        return Certainty.OBSERVED if exchange.media_type == "text/html" or socketio else Certainty.INFERRED
     if status not in _PLAIN_GET:
         return None  # 401 and 403 are about who asks, a redirect and 500 about the route
-    if _proxy(examined, exchange):
-        return Certainty.OBSERVED
-    return None if server.startswith(WSGI_SERVERS) else Certainty.INFERRED
+    if (exchange.header("server") or "").lower().startswith(WSGI_SERVERS) or _WERKZEUG_404 in body:
+        return None
+    return Certainty.OBSERVED if _FASTAPI_404.fullmatch(body) and _proxy(examined, exchange) else Certainty.INFERRED
 
 
 def _finding(examined: Examined, exchange: Exchange, polling: Exchange | None, certainty: Certainty) -> Finding:
@@ -110,6 +115,8 @@ def _finding(examined: Examined, exchange: Exchange, polling: Exchange | None, c
         explanation += "These headers are valid for one hop only, so every proxy between browser and server has to pass them on by itself."
     if is_not_there(exchange, examined.observation) and not page_like:
         explanation += " The answer is the one for unknown paths, because WebSocket routes do not exist for plain requests."
+    if certainty is Certainty.INFERRED:
+        explanation += " An application that is served by WSGI instead of ASGI answers the same."
     evidence: tuple[Evidence, ...] = ()
     if polling is not None:
         explanation += " Socket.IO goes on with long polling: it works, with several times the requests."
@@ -128,7 +135,7 @@ def _finding(examined: Examined, exchange: Exchange, polling: Exchange | None, c
         title = f"The WebSocket {path} is answered with an HTML page instead of 101"
     elif polling is not None:
         title = f"{who} does not pass Upgrade, so Socket.IO stays on polling"
-    elif certainty is Certainty.OBSERVED and proxy:
+    elif proxy:
         title = f"{who} does not pass Upgrade, so the WebSocket answers {status}"
     else:
         title = f"The WebSocket {path} is answered {status} like a plain request, so Upgrade is lost on the way"
