@@ -29,7 +29,7 @@ def _sources() -> Iterator[Path]:
 
 def fingerprint(of: Settings) -> str:
     """Return a hash of all that the built frontend depends on."""
-    made = hashlib.sha256(f"{version('reflex')} {of.public_url} {of.port}".encode())
+    made = hashlib.sha256(f"{version('reflex')} {of.public_url}".encode())
     for path in _sources():
         made.update(f"\0{path.relative_to(ROOT)}\0".encode())
         made.update(path.read_bytes())
@@ -44,6 +44,8 @@ def build(of: Settings) -> None:
     """Build the frontend; its messages are shown only when it fails."""
     say("Building the pages. This takes about half a minute, at the first start and after changes …")
     STAMP.unlink(missing_ok=True)
+    # The pages look for their socket where browsers reach us, which behind a proxy or in a container is not where we listen.
+    os.environ["REFLEX_API_URL"] = of.public_url
     command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
     made = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
     if made.returncode != 0 or not INDEX.is_file():
@@ -90,7 +92,7 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, "-m", "reflex", "run"])  # noqa: S606
     if not asked.build_only:
         _require_free_port(of.host, of.port)
-    # What `reflex run --single-port` sets: the pages look for their socket on this port.
+    # As `reflex run --single-port` sets them.
     os.environ["REFLEX_FRONTEND_PORT"] = os.environ["REFLEX_BACKEND_PORT"] = str(of.port)
     os.environ["REFLEX_ENV_MODE"] = "prod"
     if not _is_built(of):

@@ -1,6 +1,7 @@
 """Settings: from the environment and `.env`, read once, frozen. A bad value stops the start with one line.
 
-The environment wins over `.env`. Every variable starts with SEAMWATCH_; `.env.example` explains each.
+The environment wins over `.env` (SEAMWATCH_ENV_FILE names another file). Every variable starts with SEAMWATCH_; `.env.example`
+explains each.
 """
 
 import functools
@@ -248,7 +249,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
 @functools.lru_cache(maxsize=4)
 def _settings(*_of_reflex: str | None) -> Settings:
     try:
-        return load(os.environ, ROOT / ".env")
+        return load(os.environ, Path(os.environ.get(f"{PREFIX}ENV_FILE") or ROOT / ".env"))
     except BadSetting as error:
         raise SystemExit(str(error)) from None
 

@@ -1,0 +1,224 @@
+"""What every test stands on: settings of its own, a migrated database of its own, one Chromium, and one running Seamwatch.
+
+The cast is always the same: Alice owns the workspace, Bob is a member, Charlie is a stranger with a workspace of his own.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+ROOT = Path(__file__).parent.parent
+
+# Before anything of the app reads them: no test sees the settings of whoever runs it, or touches their data.
+for _name in [name for name in os.environ if name.startswith("SEAMWATCH_") and not name.startswith("SEAMWATCH_TEST_")]:
+    del os.environ[_name]
+_DATA = tempfile.mkdtemp(prefix="seamwatch-tests-")
+os.environ |= {"SEAMWATCH_DATA_DIR": _DATA, "SEAMWATCH_ENV_FILE": os.devnull}
+
+from app import db, migrations, settings  # noqa: E402
+from app.models import Membership, User, Workspace  # noqa: E402
+from app.services import sessions  # noqa: E402
+from app.services.access import Actor, Role  # noqa: E402
+
+PUBLIC_URL = "http://localhost:3000"  # the default, so that the pages are built once for tests and for use
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/e2e/" in item.path.as_posix():
+            item.add_marker(pytest.mark.e2e)
+        if {"browser", "context", "page"} & set(getattr(item, "fixturenames", ())):
+            # Playwright's objects belong to the event loop that made them, and the browser is made once.
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_DATA, ignore_errors=True)
+
+
+def _forget() -> None:
+    settings._settings.cache_clear()
+    db.engine.cache_clear()
+    sessions._cache.clear()
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Return a MonkeyPatch whose environment variables count as settings of this test."""
+    _forget()
+    yield monkeypatch
+    monkeypatch.undo()
+    _forget()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file after `alembic upgrade head`; tests copy it."""
+    path = tmp_path_factory.mktemp("template") / "seamwatch.db"
+
+    async def migrate() -> None:
+        engine = db.make_engine(f"sqlite+aiosqlite:///{path}")
+        await migrations.upgrade(engine)
+        await engine.dispose()
+
+    asyncio.run(migrate())
+    return path
+
+
+@pytest_asyncio.fixture
+async def database(configure: pytest.MonkeyPatch, migrated_file: Path, tmp_path: Path) -> AsyncIterator[Path]:
+    """A database of this test's own, in a data directory of its own. Returns the directory."""
+    shutil.copy(migrated_file, tmp_path / "seamwatch.db")
+    configure.setenv("SEAMWATCH_DATA_DIR", str(tmp_path))
+    _forget()
+    yield tmp_path
+    await db.close()
+
+
+@dataclass(frozen=True)
+class Cast:
+    alice: Actor
+    bob: Actor
+    charlie: Actor
+
+
+async def add_actor(name: str, role: Role, workspace: Workspace | None = None) -> Actor:
+    """Add a user with a membership, in a new workspace unless one is given."""
+    async with db.transaction() as session:
+        workspace = workspace or Workspace(name=f"{name}'s workspace")
+        user = User(name=name)
+        session.add_all([workspace, user])
+        await session.flush()
+        assert user.id is not None
+        assert workspace.id is not None
+        session.add(Membership(workspace_id=workspace.id, user_id=user.id, role=role.value))
+        return Actor(user.id, name, workspace.id, workspace.name, role)
+
+
+@pytest_asyncio.fixture
+async def cast(database: Path) -> Cast:
+    alice = await add_actor("Alice", Role.OWNER)
+    async with db.reading() as session:
+        workspace = await session.get_one(Workspace, alice.workspace_id)
+    return Cast(alice, await add_actor("Bob", Role.EDITOR, workspace), await add_actor("Charlie", Role.OWNER))
+
+
+# The browser, and the product as people run it.
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The Chromium of the browser tests; `bin/test` finds or fetches one."""
+    found = os.environ.get("SEAMWATCH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    assert found, "no Chromium: run bash bin/test, or set SEAMWATCH_TEST_CHROMIUM to its path"
+    return found
+
+
+@pytest.fixture(scope="session")
+def seamwatch_port() -> int:
+    return free_port()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium_path: str, seamwatch_port: int) -> AsyncIterator[Browser]:
+    """One Chromium for the whole session. Tests that use it, or `page`, run on the session's event loop."""
+    # Pages are built for one address; the browser is told on which port of this run it is.
+    mapped = f"--host-resolver-rules=MAP localhost:3000 127.0.0.1:{seamwatch_port}"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=[*CHROMIUM_ARGS, mapped])
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A browser profile of this test's own: no cookie, no storage."""
+    context = await browser.new_context(base_url=PUBLIC_URL, locale="en-US")
+    yield context
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context: BrowserContext) -> Page:
+    return await context.new_page()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A Seamwatch in its own process, as `bin/run` starts it."""
+
+    url: str  # as the browser names it
+    port: int  # where it listens
+    data_dir: Path
+    environment: dict[str, str]
+    log: Path
+
+    def owner_link(self) -> str:
+        """Return a fresh one-time link."""
+        made = subprocess.run(
+            [sys.executable, "-m", "app", "owner-link"], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return made.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def seamwatch(tmp_path_factory: pytest.TempPathFactory, seamwatch_port: int) -> Iterator[Running]:
+    """The running product with a fresh database. The first use builds the pages (half a minute), unless they are built."""
+    data_dir = tmp_path_factory.mktemp("running")
+    environment = {
+        **os.environ,
+        "SEAMWATCH_DATA_DIR": str(data_dir),
+        "SEAMWATCH_PORT": str(seamwatch_port),
+        "SEAMWATCH_PUBLIC_URL": PUBLIC_URL,
+    }
+    serve = [sys.executable, "-m", "app.serve"]
+    subprocess.run([*serve, "--build-only"], cwd=ROOT, env=environment, check=True, stdin=subprocess.DEVNULL)
+    log = data_dir / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(serve, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        _wait_until_ready(seamwatch_port, process, log)
+        yield Running(PUBLIC_URL, seamwatch_port, data_dir, environment, log)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        assert process.poll() is None, f"Seamwatch ended:\n{log.read_text()}"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"Seamwatch is not ready after a minute:\n{log.read_text()}")
