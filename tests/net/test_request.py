@@ -18,6 +18,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 BROTLI_BOMB = base64.b64decode("z///fwAkAOKxQHLv//n//w+ABEAcFoDu/T////8BkACIwwLQvf/P/0doABIAcVgAuofQ")
 
 
+def gzip_bomb() -> bytes:
+    """200 MB of zeros in 200 kB, made piece by piece: the test looks at the peak of this process's memory."""
+    packer = zlib.compressobj(1, wbits=31)
+    piece = bytes(1_000_000)
+    return b"".join([*(packer.compress(piece) for _ in range(200)), packer.flush()])
+
+
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -224,7 +231,7 @@ async def test_compressed_bodies_are_decompressed(net: Net, serve: Serve, encodi
     assert received.response.get("content-encoding") == encoding
 
 
-@pytest.mark.parametrize(("encoding", "bomb"), [("gzip", gzip.compress(bytes(200_000_000), 6)), ("br", BROTLI_BOMB)])
+@pytest.mark.parametrize(("encoding", "bomb"), [("gzip", gzip_bomb()), ("br", BROTLI_BOMB)], ids=["gzip", "br"])
 async def test_compression_bomb_costs_no_more_than_the_limit(net: Net, serve: Serve, encoding: str, bomb: bytes):
     server = await serve(f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(bomb)}\r\n\r\n".encode() + bomb)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -260,11 +267,11 @@ async def test_slow_drip_ends_with_the_time_out(net: Net, serve: Serve):
             await asyncio.sleep(0.02)
 
     server = await serve(drip)
-    received = await net.request("GET", server.url, timeout_s=0.3)
+    received = await net.request("GET", server.url, timeout_s=0.8)
     assert received.response is not None
     assert 0 < len(received.body) < 1000
     assert (received.failure, received.truncated) == (None, True)
-    assert received.failure_text.startswith("The body did not end within 0.3 s")
+    assert received.failure_text.startswith("The body did not end within 0.8 s")
 
 
 @pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX: "])

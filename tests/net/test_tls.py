@@ -146,13 +146,13 @@ async def test_handshake_that_breaks_off_or_hangs_is_a_result(net: Net):
         await reader.read()
         writer.close()
 
-    for handler, failure in ((hang_up, Failure.TLS), (hang, Failure.TIMEOUT)):
+    for handler, failure, timeout_s in ((hang_up, Failure.TLS, 5), (hang, Failure.TIMEOUT, 0.3)):
         listener = await asyncio.start_server(handler, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
-        received = await net.request("GET", f"https://127.0.0.1:{port}/", timeout_s=0.3)
+        received = await net.request("GET", f"https://127.0.0.1:{port}/", timeout_s=timeout_s)
         assert received.failure is failure
         with pytest.raises(NotConnected) as refusal:
-            await net.open_stream("127.0.0.1", port, tls=True, timeout_s=0.3)
+            await net.open_stream("127.0.0.1", port, tls=True, timeout_s=timeout_s)
         assert refusal.value.failure is failure
         listener.close()
 
