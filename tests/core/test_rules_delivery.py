@@ -55,10 +55,10 @@ def test_several_forgotten_addresses_are_one_finding():
     assert "http://localhost:8000 and ws://localhost:8001" in site.findings()["DEP-01"].title
 
 
-@pytest.mark.parametrize("page", ["http://localhost:3000", "http://127.0.0.1:8080"])
-def test_loopback_address_in_development_is_ordinary(page: str):
-    assert names("http://localhost:8000", page=page).findings() == {}
-    assert names("http://127.0.0.1:8000", page=page).findings() == {}
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1:8080"])
+def test_loopback_address_in_development_is_ordinary(origin: str):
+    assert names("http://localhost:8000", page=origin).findings() == {}
+    assert names("http://127.0.0.1:8000", page=origin).findings() == {}
 
 
 @pytest.mark.parametrize("url", ["http://192.168.1.20:8000", "https://abcd.ngrok.io/api"])

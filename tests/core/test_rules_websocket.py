@@ -80,6 +80,13 @@ def test_handshake_that_is_open_or_refused_for_another_reason(answer: str | None
     assert shake(answer) == {}
 
 
+def test_wsgi_server_is_named_instead_of_a_proxy():
+    finding = shake(DJANGO_404.replace("content-type", "server: WSGIServer/0.2 CPython/3.11.2\ncontent-type"))["WS-01"]
+    assert finding.title == "WSGIServer knows no WebSockets, so /ws/chat answers 404"
+    assert finding.certainty is Certainty.OBSERVED
+    assert "serve the application by ASGI" in finding.explanation
+
+
 def socketio(polling: str, handshake: str) -> dict[str, Finding]:
     site = Site()
     site.sockets.append(SocketUse(f"{PAGE}/socket.io/", "socketio"))

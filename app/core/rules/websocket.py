@@ -13,8 +13,9 @@ from app.core.rules.facts import facts_for, mends_of, path_of
 from app.core.rules.quoting import quote_exchange
 from app.core.urls import origin_of
 
-# Servers that speak no WebSocket themselves: a 404 from them says that the route is missing, not that a proxy lost something.
-WSGI_SERVERS = ("werkzeug", "wsgiserver", "waitress", "gunicorn", "cheroot", "mod_wsgi")
+# Servers of WSGI applications, which cannot speak WebSocket whatever the proxy passes on. Gunicorn can with another worker
+# class, and Werkzeug with flask-sock: a 404 from it says that the route is missing.
+WSGI_SERVERS = ("wsgiserver", "waitress", "cheroot", "gunicorn")
 _WERKZEUG_404 = "if you entered the url manually please check your spelling"
 _WERKZEUG_400 = "sent a request that this server could not understand"
 _FASTAPI_404 = re.compile(r'\s*\{"detail":"not found"\}\s*')
@@ -72,7 +73,8 @@ def _lost(examined: Examined, exchange: Exchange, socketio: bool) -> Certainty |
     """Say how sure it is that the Upgrade header was lost on the way, or None when the answer has another meaning.
 
     Observed: 426, a page of HTML with 200, an answer that complains of a missing upgrade, FastAPI's 404, which its server gives
-    only to plain requests (an unknown socket gets 403). Inferred: other 404 and 405, which a WSGI server gives as well.
+    only to plain requests (an unknown socket gets 403), and a 404 of a server that knows no WebSocket at all. Inferred: other
+    404 and 405, which a WSGI server behind the proxy gives as well.
     """
     status, body = exchange.status, exchange.text()[:2000].lower()
     if status == 426:
@@ -86,9 +88,17 @@ def _lost(examined: Examined, exchange: Exchange, socketio: bool) -> Certainty |
         return Certainty.OBSERVED if exchange.media_type == "text/html" or socketio else Certainty.INFERRED
     if status not in _PLAIN_GET:
         return None  # 401 and 403 are about who asks, a redirect and 500 about the route
-    if (exchange.header("server") or "").lower().startswith(WSGI_SERVERS) or _WERKZEUG_404 in body:
+    if _WERKZEUG_404 in body or (exchange.header("server") or "").lower().startswith("werkzeug"):
         return None
+    if wsgi_server(exchange):
+        return Certainty.INFERRED if wsgi_server(exchange) == "gunicorn" else Certainty.OBSERVED
     return Certainty.OBSERVED if _FASTAPI_404.fullmatch(body) and _proxy(examined, exchange) else Certainty.INFERRED
+
+
+def wsgi_server(exchange: Exchange) -> str:
+    """Return the name of the WSGI server that answered, as it spells it, or ""."""
+    name = (exchange.header("server") or "").partition("/")[0].partition(" ")[0]
+    return name if name.lower() in WSGI_SERVERS else ""
 
 
 def _finding(examined: Examined, exchange: Exchange, polling: Exchange | None, certainty: Certainty) -> Finding:
@@ -109,13 +119,19 @@ def _finding(examined: Examined, exchange: Exchange, polling: Exchange | None, c
             f"Here the answer is {status}, which is what the backend says to a plain `GET`: `Upgrade` and `Connection` were "
             "lost on the way. "
         )
-    if proxy.lower() in ("nginx", "openresty"):
+    wsgi = wsgi_server(exchange)
+    if wsgi:
+        explanation = explanation.replace("`Upgrade` and `Connection` were lost on the way. ", "nobody took the `Upgrade`. ")
+        explanation += (
+            f"`{wsgi}` serves WSGI applications, and WSGI knows requests and responses, but no WebSockets: serve the application by ASGI."
+        )
+    elif proxy.lower() in ("nginx", "openresty"):
         explanation += f"These headers are valid for one hop only, and {proxy} passes them on only when its configuration says so."
     else:
         explanation += "These headers are valid for one hop only, so every proxy between browser and server has to pass them on by itself."
     if is_not_there(exchange, examined.observation) and not page_like:
         explanation += " The answer is the one for unknown paths, because WebSocket routes do not exist for plain requests."
-    if certainty is Certainty.INFERRED:
+    if certainty is Certainty.INFERRED and not wsgi:
         explanation += " An application that is served by WSGI instead of ASGI answers the same."
     evidence: tuple[Evidence, ...] = ()
     if polling is not None:
@@ -135,6 +151,8 @@ def _finding(examined: Examined, exchange: Exchange, polling: Exchange | None, c
         title = f"The WebSocket {path} is answered with an HTML page instead of 101"
     elif polling is not None:
         title = f"{who} does not pass Upgrade, so Socket.IO stays on polling"
+    elif wsgi:
+        title = f"{wsgi} knows no WebSockets, so {path} answers {status}"
     elif proxy:
         title = f"{who} does not pass Upgrade, so the WebSocket answers {status}"
     else:
@@ -153,7 +171,9 @@ def _finding(examined: Examined, exchange: Exchange, polling: Exchange | None, c
             f"WebSocket connection to '{_ws_url(exchange.url)}' failed: Error during WebSocket handshake: Unexpected "
             f"response code: {status}"
         ),
-        mends=mends_of(examined, "WS-01", facts, first=(Framework.NGINX,) if proxy.lower() in ("nginx", "openresty", "") else ()),
+        mends=mends_of(
+            examined, "WS-01", facts, first=(Framework.NGINX,) if proxy.lower() in ("nginx", "openresty", "") and not wsgi else ()
+        ),
     )
 
 
