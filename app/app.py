@@ -1,16 +1,42 @@
 """Root: the pages, and the walls of app.web around them."""
 
 import reflex as rx
+from reflex.app import default_error_boundary
 
+from app import web
 from app.components.shell import connection_note
 from app.components.tokens import STYLESHEETS
-from app.pages import not_found
+from app.pages import compare, landing, new_scan, not_found, scan, scans, sign_in
+from app.state.compare import CompareState
+from app.state.landing import LandingState
+from app.state.new_scan import NewScanState
+from app.state.scan import ScanState
+from app.state.scans import ScansState
 from app.state.session import SessionState
+from app.state.sign_in import SignInState
 
 app = rx.App(
+    api_transformer=[web.api, web.Guard],  # the last one is the outermost
     stylesheets=STYLESHEETS,
     html_lang="en",
     toaster=None,  # components/toast.py instead: handlers may not return rx.toast under our CSP
-    app_wraps={(5, "Overlay"): lambda stateful: connection_note() if stateful else None},
+    app_wraps={
+        (55, "ErrorBoundary"): lambda stateful: default_error_boundary(),
+        (5, "Overlay"): lambda stateful: connection_note() if stateful else None,
+    },
 )
+app.register_lifespan_task(web.lifespan)
+
+app.add_page(
+    landing.page,
+    route="/",
+    title="Seamwatch: find what a browser blocks between frontend and backend",
+    description="See how an application's frontend and backend are joined, what a browser blocks between them, and how to mend it.",
+    on_load=[SessionState.load, SignInState.resume, LandingState.load],
+)
+app.add_page(sign_in.page, route="/sign-in", title="Sign in · Seamwatch", on_load=[SessionState.load, SignInState.load])
+app.add_page(scans.page, route="/scans", title="Scans · Seamwatch", on_load=[SessionState.load, ScansState.load])
+app.add_page(new_scan.page, route="/scans/new", title="New scan · Seamwatch", on_load=[SessionState.load, NewScanState.load])
+app.add_page(compare.page, route="/scans/compare", title="Comparison · Seamwatch", on_load=[SessionState.load, CompareState.load])
+app.add_page(scan.page, route="/scans/[scan]", title=ScanState.title, on_load=[SessionState.load, ScanState.open])
 app.add_page(not_found.page, route="/404", title="Not found · Seamwatch", on_load=SessionState.load)

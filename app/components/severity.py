@@ -1,5 +1,7 @@
 """Severity of findings: glyph and word, always both; counts of a list of findings."""
 
+from typing import Any
+
 import reflex as rx
 from reflex.vars import NumberVar
 
@@ -18,7 +20,7 @@ def severity_count(name: GlyphName, count: int | NumberVar[int]) -> rx.Component
     return rx.el.span(glyph(name), count, f" {name}", class_name=f"sev c-{name}")
 
 
-def severity_counts(**counts: NumberVar[int]) -> rx.Component:
+def severity_counts(**counts: Any) -> rx.Component:
     """Return the counts that are not zero, worst first; "No findings" with a green check when all are.
 
     Args:

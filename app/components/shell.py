@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import reflex as rx
 from reflex.style import color_mode, set_color_mode
@@ -41,14 +41,19 @@ class NativeForm(BaseHTML):
     method: rx.Var[str]
 
 
+def _by_theme(light: str, dark: str, system: str) -> rx.Var[str]:
+    """Return one of three texts by the theme chosen; without a choice it is the system's."""
+    return cast("rx.Var[str]", rx.match(color_mode, ("light", light), ("dark", dark), system))
+
+
 def theme_button() -> rx.Component:
     """Return the button that cycles system, light, dark. It works without the server."""
     return rx.el.button(
-        icon(rx.match(color_mode, ("light", "sun"), ("dark", "moon"), "contrast")),
+        icon(_by_theme("sun", "moon", "contrast")),
         type="button",
-        aria_label=rx.match(color_mode, ("light", "Theme: light"), ("dark", "Theme: dark"), "Theme: system"),
-        title=rx.match(color_mode, ("light", "Theme: light"), ("dark", "Theme: dark"), "Theme: system"),
-        on_click=set_color_mode(rx.match(color_mode, ("system", "light"), ("light", "dark"), "system")),
+        aria_label=_by_theme("Theme: light", "Theme: dark", "Theme: system"),
+        title=_by_theme("Theme: light", "Theme: dark", "Theme: system"),
+        on_click=set_color_mode(cast("Any", _by_theme("dark", "system", "light"))),
         class_name="btn ghost sq",
     )
 

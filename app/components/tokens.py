@@ -14,7 +14,6 @@ STATUS_WORDS: dict[str, str] = {"ok": "OK", "degraded": "Degraded", "down": "Dow
 
 STYLESHEETS = ["/tokens.css", "/theme.css", "/pages.css"]
 ICONS_URL = "/icons.svg"
-PAGE_ROWS = 50  # a var is sent whole at each change, so no list in a state grows beyond this
 
 
 def colour(name: ColourName) -> str:

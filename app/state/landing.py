@@ -1,0 +1,72 @@
+"""The start page: one address, and the examples when they run."""
+
+from dataclasses import dataclass
+
+import reflex as rx
+
+from app.services import scans
+from app.services.errors import Invalid, SeamwatchError, Unauthenticated
+from app.services.instance import facts
+from app.services.scan_form import ScanForm
+from app.state.session import actor_of
+from app.state.shown import host_of, new_scan_path, sign_in_path
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleCard:
+    name: str
+    description: str
+    page_url: str
+    api_url: str
+    hosts: str
+
+
+class LandingState(rx.State):
+    """What was typed wrongly, and the examples."""
+
+    error: rx.Field[str] = rx.field("")
+    busy: rx.Field[bool] = rx.field(False)
+    examples: rx.Field[list[ExampleCard]] = rx.field(default_factory=list)
+
+    @rx.event
+    async def load(self):
+        self.error, self.busy = "", False
+        self.examples = [
+            ExampleCard(target.name, target.description, target.page_url, target.api_url, _hosts(target.page_url, target.api_url))
+            for target in facts().demo
+        ]
+
+    @rx.event
+    async def scan(self, form: dict[str, str]):
+        """Start a scan of the address; the signed-out are told how to get in, and keep what they typed."""
+        async for event in self._start(str(form.get("url", ""))[:4000], ""):
+            yield event
+
+    @rx.event
+    async def scan_example(self, page_url: str, api_url: str):
+        async for event in self._start(str(page_url)[:4000], str(api_url)[:4000]):
+            yield event
+
+    async def _start(self, page_url: str, api_url: str):
+        self.error, self.busy = "", True
+        yield
+        try:
+            scan_id = await scans.start(await actor_of(self), ScanForm(page_url, api_url))
+            yield rx.redirect(f"/scans/{scan_id}")
+        except Unauthenticated:
+            yield rx.redirect(sign_in_path(new_scan_path(page_url, api_url)))
+        except Invalid as error:
+            self.error = error.message
+            yield rx.set_focus("url")
+        except SeamwatchError as error:
+            self.error = error.message
+        finally:
+            self.busy = False
+
+
+def _hosts(page_url: str, api_url: str) -> str:
+    """Return "127.0.0.1:9001" or "127.0.0.1:9001 and :9002"."""
+    page, api = host_of(page_url), host_of(api_url)
+    if not api or api == page:
+        return page
+    return f"{page} and {api.removeprefix(page.partition(':')[0])}"
