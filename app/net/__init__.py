@@ -6,6 +6,7 @@ check. Nothing here follows a redirect, keeps a cookie, or reads proxies and cre
 
 import asyncio
 import functools
+import ipaddress
 import socket
 import ssl
 from collections import defaultdict
@@ -39,7 +40,10 @@ class Net:
 
     Args:
         ca_file: PEM file of trusted authorities; None for certifi's and the system's.
-        resolve: "host:port" (lower case) → IP address, in place of DNS; the policy still judges it.
+        resolve: "host:port" → IP address, in place of DNS; the policy still judges it. Read anew at each request.
+
+    Raises:
+        ValueError: an address in `resolve` is none.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class Net:
         self.user_agent = user_agent
         self.ca_file = ca_file or default_ca_file()
         self.resolve = {} if resolve is None else resolve
+        for ip in self.resolve.values():
+            ipaddress.ip_address(ip.strip("[]"))
         self._multi = AsyncCurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_TOTAL)
         self._free: list[pycurl.Curl] = []
@@ -168,10 +174,13 @@ class Net:
             NotConnected: with the `Failure` and the words for it.
         """
         ends = asyncio.get_running_loop().time() + timeout_s
-        opened = await self.open_socket(host, port, timeout_s=timeout_s)
         if not tls:
-            return await asyncio.open_connection(sock=opened)
-        context = client_context(self.ca_file)
+            return await asyncio.open_connection(sock=await self.open_socket(host, port, timeout_s=timeout_s))
+        try:
+            context = client_context(self.ca_file)
+        except OSError as error:
+            raise NotConnected(*failures.no_authorities()) from error
+        opened = await self.open_socket(host, port, timeout_s=timeout_s)
         try:
             async with asyncio.timeout_at(ends):
                 return await asyncio.open_connection(sock=opened, ssl=context, server_hostname=host)
@@ -183,7 +192,8 @@ class Net:
             raise NotConnected(Failure.TLS, f"{host} broke off the TLS handshake on port {port}.") from error
 
     def _stand_in(self, host: str, port: int) -> str | None:
-        return self.resolve.get(f"{host.lower()}:{port}")
+        wanted = f"{host.lower()}:{port}"
+        return next((ip.strip("[]") for name, ip in self.resolve.items() if name.lower() == wanted), None)
 
     async def _addresses(self, host: str, port: int) -> list[tuple[int, int, int, Any]]:
         name = self._stand_in(host, port) or host

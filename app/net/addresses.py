@@ -150,11 +150,13 @@ class AddressPolicy:
     own: frozenset[tuple[str, int]] = frozenset()
     closed_ports: frozenset[int] = CLOSED_PORTS
     _allowed: tuple[Network, ...] = field(init=False, repr=False, compare=False, default=())
+    _listeners: tuple[tuple[Address, int], ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an unknown mode or a malformed network."""
+        """Raise ValueError for an unknown mode, a malformed network, or a listener that is not given by IP address."""
         object.__setattr__(self, "mode", Mode(self.mode))
         object.__setattr__(self, "_allowed", tuple(ipaddress.ip_network(network) for network in self.allow))
+        object.__setattr__(self, "_listeners", tuple((unwrap(ipaddress.ip_address(ip)), port) for ip, port in self.own))
 
     def check(self, ip: str, port: int) -> None:
         """Raise RefusedAddress, with words for the user, when this socket address may not be contacted.
@@ -167,7 +169,7 @@ class AddressPolicy:
             place = _locate(ip)
         except ValueError as error:
             raise RefusedAddress(f"{ip} is not an address that Seamwatch contacts.") from error
-        if self.own and self._is_own(place.inner, port):
+        if self._is_own(place.inner, port):
             raise RefusedAddress("This is the address of Seamwatch itself.")
         if self.mode == Mode.PRIVATE:
             if place.never:
@@ -179,10 +181,9 @@ class AddressPolicy:
             raise RefusedAddress("This address is private. Run Seamwatch inside that network, or drop a HAR file.")
 
     def _is_own(self, address: Address, port: int) -> bool:
-        for own_ip, own_port in self.own:
+        for listener, own_port in self._listeners:
             if port != own_port:
                 continue
-            listener = unwrap(ipaddress.ip_address(own_ip))
             if address == listener or (address.is_loopback and (listener.is_loopback or listener.is_unspecified)):
                 return True
             if listener.is_unspecified and (address.is_unspecified or _is_of_this_machine(address)):

@@ -74,6 +74,11 @@ def unaccepted(host: str, port: int, timeout_s: float) -> tuple[Failure, str]:
     return Failure.TIMEOUT, f"{host} does not accept a connection on port {port} within {seconds(timeout_s)}."
 
 
+def no_authorities() -> tuple[Failure, str]:
+    """A fault of ours: the CA file is missing or is no PEM."""
+    return Failure.TLS, "Seamwatch cannot read its own list of certificate authorities."
+
+
 def from_os_error(number: int, host: str, port: int) -> tuple[Failure, str]:
     """Explain an `errno` of a connection."""
     match number:
@@ -130,7 +135,7 @@ def from_curl(code: int, message: str, host: str, port: int, *, os_errno: int, v
     """Explain a libcurl error that came before the response's headers were complete. Time-outs are the caller's to tell."""
     if code in TLS_CODES:
         if code == pycurl.E_SSL_CACERT_BADFILE:
-            return Failure.TLS, "Seamwatch cannot read its own list of certificate authorities."
+            return no_authorities()
         if code == pycurl.E_PEER_FAILED_VERIFICATION:
             if "subject name" in message:  # libcurl compares names itself, after the chain verified
                 return from_certificate(WRONG_NAME, host, "")

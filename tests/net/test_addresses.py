@@ -124,6 +124,8 @@ def test_unknown_mode_and_malformed_network_stop_at_construction():
         AddressPolicy("open")
     with pytest.raises(ValueError, match="10"):
         AddressPolicy("listed", allow=("10.0.0.0/99",))
+    with pytest.raises(ValueError, match="localhost"):
+        AddressPolicy("private", own=frozenset({("localhost", 3000)}))
 
 
 def test_text_that_is_no_address_is_refused():

@@ -23,9 +23,14 @@ async def test_next_answer_is_tried_when_the_first_does_not_work(net: Net, serve
         assert opened.family == socket.AF_INET
 
 
+async def test_address_that_stands_in_for_dns_is_checked_at_construction():
+    with pytest.raises(ValueError, match="nonsense"):
+        Net(AddressPolicy("private"), user_agent="x", resolve={"a.example:80": "nonsense"})
+
+
 async def test_resolve_stands_in_for_dns_and_is_judged(serve: Serve):
     server = await serve(OK)
-    resolve = {f"a.example:{server.port}": "127.0.0.1", f"b.example:{server.port}": "169.254.169.254"}
+    resolve = {f"A.Example:{server.port}": "127.0.0.1", f"b.example:{server.port}": "169.254.169.254"}
     async with Net(AddressPolicy("private"), user_agent="x", resolve=resolve) as net:
         (await net.open_socket("A.example", server.port)).close()
         with pytest.raises(NotConnected) as refusal:

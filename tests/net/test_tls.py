@@ -157,6 +157,18 @@ async def test_handshake_that_breaks_off_or_hangs_is_a_result(net: Net):
         listener.close()
 
 
+async def test_unreadable_list_of_authorities_is_told_as_a_fault_of_ours(serve: Serve, authority: trustme.CA, tmp_path: Path):
+    server = await serve(OK, tls=server_context(authority.issue_cert("localhost")))
+    (tmp_path / "empty.pem").write_text("nothing\n")
+    text = "Seamwatch cannot read its own list of certificate authorities."
+    for path in ("empty.pem", "missing.pem"):
+        async with private_net(str(tmp_path / path)) as net:
+            assert (await net.request("GET", f"https://localhost:{server.port}/")).failure_text == text
+            with pytest.raises(NotConnected) as refusal:
+                await net.open_stream("localhost", server.port, tls=True)
+            assert refusal.value.text == text
+
+
 def test_default_authorities_are_certifis_and_the_systems():
     path = default_ca_file()
     assert Path(path).stat().st_size > 100_000
