@@ -17,8 +17,9 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Sequence
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
@@ -29,7 +30,7 @@ from examples.runner import answers_everywhere, is_free
 FIRST_PORT = 5101
 START_TIMEOUT_S = 60
 POLL_S = 0.1
-# Imported once, in the process that all examples are forked from: they share that memory and start at once.
+# Imported once, in the process that the others are forked from: they share that memory and start sooner.
 # Only what keeps no event loop and reads no settings at import can be here (so neither Daphne nor DRF).
 PRELOAD = (
     "bottle",
@@ -71,10 +72,11 @@ def check_ports(placed: Sequence[Placed]) -> None:
         if port and not is_free(port)
     ]
     if taken:
-        raise DemoFailed(f"In use: port {', '.join(taken)}. Stop what listens there, or choose other ports by --first-port.")
+        others = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
+        raise DemoFailed(f"In use: port {', '.join(taken[:3])}{others}. Stop what listens there, or choose other ports by --first-port.")
 
 
-def listing(placed: Sequence[Placed], ca_file: str) -> list[dict[str, object]]:
+def listing(placed: Sequence[Placed], ca_folder: str) -> list[dict[str, object]]:
     """Return what the landing page offers."""
     return [
         {
@@ -86,26 +88,45 @@ def listing(placed: Sequence[Placed], ca_file: str) -> list[dict[str, object]]:
             "page_url": example.page_url(variant),
             "api_url": example.api_url(variant),
             "findings": list(variant.findings),
-            "ca_file": ca_file_of(example, variant, ca_file),
+            "ca_file": ca_file_of(example, ca_folder, variant),
         }
         for example, variant in placed
     ]
 
 
-def ca_file_of(example: Example, variant: Variant, ca_folder: str) -> str:
+def ca_file_of(example: Example, ca_folder: str, variant: Variant) -> str:
     return str(Path(ca_folder) / f"{example.name}-{variant.name}.pem") if example.takes_ca_file else ""
 
 
-def serve(example: Example, variant: Variant, ca_file: str, log: str) -> None:
-    """Be one example: the whole life of a child process."""
+def share_out(placed: Sequence[Placed]) -> list[list[Placed]]:
+    """Return what runs in which process: one for all, and one for each whose settings or connections are the process's."""
+    together = [pair for pair in placed if not pair[0].alone]
+    return [*([together] if together else []), *([pair] for pair in placed if pair[0].alone)]
+
+
+def serve(share: Sequence[Placed], ca_folder: str, log: str) -> None:
+    """Be some of the examples: the whole life of a child process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends us in order
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with Path(log).open("w", buffering=1) as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
+    *others, last = share
+    for pair in others:
+        threading.Thread(target=_be, args=(*pair, ca_folder), name=pair[0].name, daemon=True).start()
+    _be(*last, ca_folder)
+
+
+def _be(example: Example, variant: Variant, ca_folder: str) -> None:
+    """Run one example's `main` in the current thread. Should it end with an error, the process does, so that the parent sees it."""
     app = importlib.import_module(f"examples.{example.name}.app")
-    app.main(example.arguments(variant, ca_file))
+    try:
+        app.main(example.arguments(variant, ca_file_of(example, ca_folder, variant)))
+    except Exception:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _end_with(parent: BaseProcess) -> None:
@@ -114,38 +135,33 @@ def _end_with(parent: BaseProcess) -> None:
 
 
 class Demo:
-    """All examples, each in a process of its own."""
+    """All examples, in as few processes as they allow."""
 
-    def __init__(self, placed: Sequence[Placed], folder: Path, ca_folder: str) -> None:
-        self._logs = {(example.name, variant.name): folder / f"{example.name}-{variant.name}.log" for example, variant in placed}
-        methods = multiprocessing.get_all_start_methods()
-        context: BaseContext = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    def __init__(self, placed: Sequence[Placed], folder: Path) -> None:
+        forks = "forkserver" in multiprocessing.get_all_start_methods()
+        context: ForkServerContext | SpawnContext = (
+            multiprocessing.get_context("forkserver") if forks else multiprocessing.get_context("spawn")
+        )
         context.set_forkserver_preload(list(PRELOAD))
-        self._children: dict[tuple[str, str], BaseProcess] = {}
-        for example, variant in placed:
-            log = self._logs[example.name, variant.name]
-            child = context.Process(
-                target=serve,
-                name=f"{example.name}-{variant.name}",
-                args=(example, variant, ca_file_of(example, variant, ca_folder), str(log)),
-                daemon=True,
-            )
+        self._children: list[tuple[BaseProcess, Path]] = []
+        for number, share in enumerate(share_out(placed)):
+            log = folder / f"{number}.log"
+            child = context.Process(target=serve, args=(share, str(folder), str(log)), daemon=True)
             child.start()
-            self._children[example.name, variant.name] = child
+            self._children.append((child, log))
 
     def check(self) -> None:
         """Raise DemoFailed when a child has ended."""
-        for (name, variant), child in self._children.items():
+        for child, log in self._children:
             if child.exitcode is not None:
-                log = self._logs[name, variant]
                 printed = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-                raise DemoFailed(f"{name} ({variant}) ended with {child.exitcode}.\n{printed}")
+                raise DemoFailed(f"An example ended ({child.exitcode}).\n{printed}")
 
     def stop(self) -> None:
-        for child in self._children.values():
+        for child, _ in self._children:
             child.terminate()
         deadline = time.monotonic() + 3
-        for child in self._children.values():
+        for child, _ in self._children:
             child.join(max(0.1, deadline - time.monotonic()))
             if child.exitcode is None:
                 child.kill()
@@ -179,7 +195,7 @@ def run(first_port: int, list_file: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="seamwatch-demo-", ignore_cleanup_errors=True) as folder:
         # The children's temporary files are here too, so that they go whatever end a child takes.
         os.environ["TMPDIR"] = folder
-        demo = Demo(placed, Path(folder), folder)
+        demo = Demo(placed, Path(folder))
         try:
             wait_for(demo, placed, ended)
             offers = listing(placed, folder)

@@ -37,6 +37,7 @@ class Example:
     api_path: str  # path of the API, below its origin
     scheme: str = "http"
     takes_ca_file: bool = False
+    alone: bool = False  # needs a process of its own: Django's settings and Tortoise's connections are the process's
     sockets: tuple[str, ...] = field(default=())  # paths of its WebSockets
 
     def variant(self, name: str) -> Variant:
@@ -148,6 +149,7 @@ EXAMPLES: tuple[Example, ...] = (
         architecture="hybrid",
         joining="same origin",
         api_path="/api/cards",
+        alone=True,
         variants=(
             Variant(RIGHT, 5119),
             Variant(
@@ -182,6 +184,7 @@ EXAMPLES: tuple[Example, ...] = (
         joining="same origin",
         api_path="/ws/chat/",
         sockets=("/ws/chat/",),
+        alone=True,
         variants=(
             Variant(RIGHT, 5123),
             Variant(BROKEN, 5124, fault="wsgi", about="It is served by WSGI, which knows no WebSocket.", findings=("WS-01",)),
@@ -209,6 +212,7 @@ EXAMPLES: tuple[Example, ...] = (
         architecture="decoupled",
         joining="separate origins",
         api_path="/api/bookmarks",
+        alone=True,
         variants=(
             Variant(RIGHT, 5127, 5128),
             Variant(BROKEN, 5129, 5130, fault="wildcard", about="Credentials are sent, and “*” is allowed.", findings=("COR-02",)),
