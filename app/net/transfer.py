@@ -210,7 +210,7 @@ def conclude(
         first_byte_ms=_phase_ms(curl, pycurl.STARTTRANSFER_TIME) if reply.lines else 0,
         total_ms=_phase_ms(curl, pycurl.TOTAL_TIME),
     )
-    address = _endpoint(curl.getinfo(pycurl.PRIMARY_IP), curl.getinfo(pycurl.PRIMARY_PORT))
+    address = endpoint(curl.getinfo(pycurl.PRIMARY_IP), curl.getinfo(pycurl.PRIMARY_PORT))
     head = reply.head()
     if head is not None:
         response, reason, version = head
@@ -254,7 +254,8 @@ def _phase_ms(curl: pycurl.Curl, phase: int) -> float:
     return round(curl.getinfo(phase) * 1000, 3)
 
 
-def _endpoint(ip: str, port: int) -> str:
+def endpoint(ip: str, port: int) -> str:
+    """Write a peer's address: "127.0.0.1:8000", "[::1]:8000"; "" when there was none."""
     if not ip:
         return ""
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"

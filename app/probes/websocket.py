@@ -22,9 +22,10 @@ from websockets.uri import parse_uri
 from app.core.exchange import Exchange, Failure, Head, Headers, Purpose, Timing
 from app.net import Net, NotConnected
 from app.net.failures import flooded, seconds
-from app.net.transfer import MAX_HEADER_BYTES, Target
+from app.net.transfer import MAX_HEADER_BYTES, Target, endpoint
 
 MAX_BODY_BYTES = 200_000  # of a refusal: an error page, enough to recognise who refuses
+CONNECT_S = 5
 CLOSING_S = 1  # how long the server's half of the closing handshake is waited for
 
 
@@ -118,12 +119,12 @@ class _Attempt:
         host, port = self.target.host, self.target.port
         tls = self.target.scheme == "https"
         try:
-            reader, writer = await net.open_stream(host, port, tls=tls, timeout_s=timeout_s)
+            reader, writer = await net.open_stream(host, port, tls=tls, timeout_s=min(CONNECT_S, timeout_s))
         except NotConnected as error:
             return self.failed(error.failure, error.text)
         connected_ms = self.elapsed_ms()
         peer = writer.get_extra_info("peername")
-        address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+        address = endpoint(peer[0], peer[1]) if peer else ""  # None when the peer has already gone
         # Connecting and TLS are one step here; only HTTP requests tell them apart.
         self.exchange = replace(self.exchange, address=address, timing=Timing(connect_ms=connected_ms, tls_ms=connected_ms if tls else 0))
         try:

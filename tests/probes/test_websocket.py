@@ -1,5 +1,7 @@
 import asyncio
+import socket
 import ssl
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -216,6 +218,23 @@ async def test_target_that_cannot_be_reached_is_an_exchange(net: Net, url: str, 
     exchange = await open_one(net, url)
     assert (exchange.failure, exchange.response) == (failure, None)
     assert exchange.failure_text
+
+
+async def test_peer_that_resets_the_connection_at_once_is_an_exchange(net: Net):
+    def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened = writer.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with RST
+        writer.transport.abort()
+
+    listener = await asyncio.start_server(reset, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    for _ in range(20):
+        exchange = await open_one(net, f"ws://127.0.0.1:{port}/")
+        assert exchange.response is None
+        assert exchange.failure in (Failure.CONNECT, Failure.PROTOCOL)
+        received = await net.request("GET", f"http://127.0.0.1:{port}/")
+        assert received.failure in (Failure.CONNECT, Failure.PROTOCOL)
+    listener.close()
 
 
 async def test_public_mode_opens_no_websocket_to_loopback(serve: Serve):
