@@ -80,11 +80,19 @@ def test_handshake_that_is_open_or_refused_for_another_reason(answer: str | None
     assert shake(answer) == {}
 
 
+def test_sockets_behind_one_proxy_are_one_finding():
+    site = Site()
+    for path in ("/ws/ticker", "/ws/echo"):
+        site.saw(Purpose.WEBSOCKET, f"wss://app.example{path}", FASTAPI_404, sent=HANDSHAKE)
+    expected = "The WebSockets /ws/ticker and /ws/echo are answered 404 like plain requests, so Upgrade is lost on the way"
+    assert site.findings()["WS-01"].title == expected
+
+
 def test_wsgi_server_is_named_instead_of_a_proxy():
     finding = shake(DJANGO_404.replace("content-type", "server: WSGIServer/0.2 CPython/3.11.2\ncontent-type"))["WS-01"]
     assert finding.title == "WSGIServer knows no WebSockets, so /ws/chat answers 404"
     assert finding.certainty is Certainty.OBSERVED
-    assert "serve the application by ASGI" in finding.explanation
+    assert "Serve the application by ASGI" in finding.explanation
 
 
 def socketio(polling: str, handshake: str) -> dict[str, Finding]:
