@@ -1,7 +1,6 @@
 """Claims queued scans, runs a few at once, tells their followers how they go, and stores their reports."""
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -28,17 +27,19 @@ _BROKE = "Seamwatch failed while it scanned this site. The reason is in its log;
 Examine = Callable[[ScanRequest, Net, OnProgress], Awaitable[Report]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Running:
-    """A scan under way. `stopped` says that the scan is to end, not the worker."""
+    """A scan under way. Only its examination is ever cancelled, never the recording of how it ended."""
 
     claim: Claim
-    task: asyncio.Task[None]
-    stopped: bool = False
+    news: asyncio.Queue[Progress | None]
+    examination: asyncio.Task[Report]
+    recording: asyncio.Task[None] | None = None
+    stopped: bool = False  # the scan is to end, not the worker
 
     def stop(self) -> None:
         self.stopped = True
-        self.task.cancel()
+        self.examination.cancel()
 
 
 class ScanWorker:
@@ -49,6 +50,7 @@ class ScanWorker:
         self._net, self._slots, self._examine = net, slots, examine
         self._running: dict[str, _Running] = {}
         self._next_housekeeping = 0.0
+        self._stopping = False
 
     async def run(self) -> None:
         async with scan_feed.orders() as orders:
@@ -61,10 +63,11 @@ class ScanWorker:
                     if cancelled and (running := self._running.get(cancelled)):
                         running.stop()
             finally:
-                tasks = [running.task for running in self._running.values()]
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                self._stopping = True
+                under_way = list(self._running.values())
+                for running in under_way:
+                    running.examination.cancel()
+                await asyncio.gather(*(running.recording for running in under_way if running.recording), return_exceptions=True)
 
     async def _keep_house(self) -> None:
         if time.monotonic() >= self._next_housekeeping:
@@ -74,51 +77,56 @@ class ScanWorker:
             await scan_queue.purge()
 
     def _start(self, claim: Claim) -> None:
-        running = _Running(claim, asyncio.create_task(self._see_through(claim), name=f"scan {claim.public_id}"))
-        self._running[claim.public_id] = running
-        running.task.add_done_callback(lambda _: self._ended(running))
-
-    def _ended(self, running: _Running) -> None:
-        del self._running[running.claim.public_id]
-        # A slot is free: look at the queue at once.
-        self._wake = asyncio.ensure_future(scan_feed.wake_worker())
-
-    async def _see_through(self, claim: Claim) -> None:
-        """Run one claimed scan and record how it ended, whatever happens."""
-        await scan_feed.publish(claim.public_id, ScanStatus.RUNNING)
         news: asyncio.Queue[Progress | None] = asyncio.Queue()
-        teller = asyncio.create_task(_tell(claim.public_id, news))
-        lease = asyncio.create_task(self._keep_lease(claim))
+        examination = asyncio.ensure_future(self._examine(claim.request, self._net, news.put_nowait))
+        running = self._running[claim.public_id] = _Running(claim, news, examination)
+        running.recording = asyncio.create_task(self._see_through(running), name=f"scan {claim.public_id}")
+
+    async def _see_through(self, running: _Running) -> None:
+        """Tell how an examination goes and record how it ended, whatever happens."""
+        claim = running.claim
+        await scan_feed.publish(claim.public_id, ScanStatus.RUNNING)
+        teller = asyncio.create_task(_tell(claim.public_id, running.news))
+        lease = asyncio.create_task(self._keep_lease(running))
         try:
-            try:
-                report = await self._examine(claim.request, self._net, news.put_nowait)
-            finally:
-                lease.cancel()
-                news.put_nowait(None)
-                with contextlib.suppress(asyncio.CancelledError):
-                    await teller  # so that the final event comes last
-            await scan_queue.finish(claim, report)
-        except asyncio.CancelledError:
-            if self._running[claim.public_id].stopped:
-                await scan_queue.cancelled(claim)
-            else:
-                await scan_queue.release(claim)
-        except ScanFailed as error:
+            await asyncio.wait([running.examination])
+            lease.cancel()
+            running.news.put_nowait(None)
+            await teller  # so that the final event comes last
+            await self._record(running)
+        except Exception:  # the lease ends by itself then, and the scan is run once more
+            logger.exception("how scan %s ended could not be recorded", claim.public_id)
+        finally:
+            del self._running[claim.public_id]
+            await scan_feed.wake_worker()  # a slot is free
+
+    async def _record(self, running: _Running) -> None:
+        claim, examination = running.claim, running.examination
+        if examination.cancelled() and running.stopped:
+            await scan_queue.cancelled(claim)
+        elif examination.cancelled() and self._stopping:
+            await scan_queue.release(claim)
+        elif examination.cancelled():
+            logger.error("scan %s cancelled itself", claim.public_id)
+            await scan_queue.fail(claim, _BROKE)
+        elif (error := examination.exception()) is None:
+            await scan_queue.finish(claim, examination.result())
+        elif isinstance(error, ScanFailed):
             await scan_queue.fail(claim, redact_text(str(error)))
-        except Exception:  # a bug of ours must not take other scans down, and the follower is told
-            logger.exception("scan %s broke", claim.public_id)
+        else:  # a bug of ours must not take other scans down, and the follower is told
+            logger.error("scan %s broke", claim.public_id, exc_info=error)
             await scan_queue.fail(claim, _BROKE)
 
-    async def _keep_lease(self, claim: Claim) -> None:
+    async def _keep_lease(self, running: _Running) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
             try:
-                kept = await scan_queue.renew(claim)
+                kept = await scan_queue.renew(running.claim)
             except Exception:  # the database may be back for the next try, which still comes before the lease ends
-                logger.exception("the lease of scan %s could not be renewed", claim.public_id)
+                logger.exception("the lease of scan %s could not be renewed", running.claim.public_id)
                 continue
             if not kept:
-                self._running[claim.public_id].stop()
+                running.stop()
                 return
 
 
