@@ -1,9 +1,10 @@
 """Starts all examples, right and broken, on loopback ports from 5101, and prints where they are.
 
-    python -m examples.demo [--list FILE] [--first-port PORT]
+    python -m examples.demo [--list FILE] [--ca-file FILE] [--first-port PORT]
 
 It runs until Ctrl-C, SIGTERM or the end of the process that started it, and takes its children along. The list is JSON:
-`{"examples": [{"name", "title", "description", "variant", "about", "page_url", "api_url", "findings", "ca_file"}]}`.
+`[{"name", "description", "page_url", "api_url", "example", "variant", "findings", "ca_file"}]`. Both files are written when all
+examples answer, and removed at the end.
 """
 
 import argparse
@@ -24,7 +25,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 
-from examples.manifest import Example, Variant, every_variant
+if __package__ in (None, ""):  # run as a file: `python examples/demo.py`
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from examples.manifest import RIGHT, Example, Variant, every_variant
 from examples.runner import answers_everywhere, is_free
 
 FIRST_PORT = 5101
@@ -44,6 +48,7 @@ PRELOAD = (
     "tortoise.contrib.fastapi",
     "uvicorn",
 )
+PORTS_NEEDED = 1 + max(max(variant.port, variant.api_port) for _, variant in every_variant()) - FIRST_PORT
 Placed = tuple[Example, Variant]
 
 
@@ -80,13 +85,12 @@ def listing(placed: Sequence[Placed], ca_folder: str) -> list[dict[str, object]]
     """Return what the landing page offers."""
     return [
         {
-            "name": example.name,
-            "title": example.title,
-            "description": example.description,
-            "variant": variant.name,
-            "about": variant.about,
+            "name": example.title if variant.name == RIGHT else f"{example.title}, {variant.name}",
+            "description": variant.about or example.description,
             "page_url": example.page_url(variant),
             "api_url": example.api_url(variant),
+            "example": example.name,
+            "variant": variant.name,
             "findings": list(variant.findings),
             "ca_file": ca_file_of(example, ca_folder, variant),
         }
@@ -180,7 +184,7 @@ def wait_for(demo: Demo, placed: Sequence[Placed], ended: threading.Event) -> No
         ended.wait(POLL_S)
 
 
-def run(first_port: int, list_file: Path | None) -> None:
+def run(first_port: int, list_file: Path | None, ca_file: Path | None) -> None:
     """Run the demo until a signal or the parent's end."""
     ended = threading.Event()
 
@@ -199,29 +203,41 @@ def run(first_port: int, list_file: Path | None) -> None:
         try:
             wait_for(demo, placed, ended)
             offers = listing(placed, folder)
+            if ca_file is not None:
+                authorities = dict.fromkeys(str(offer["ca_file"]) for offer in offers if offer["ca_file"])
+                _write(ca_file, "".join(Path(file).read_text() for file in authorities))
             if list_file is not None:
-                list_file.parent.mkdir(parents=True, exist_ok=True)
-                list_file.write_text(json.dumps({"examples": offers}, indent=2, ensure_ascii=False) + "\n")
+                _write(list_file, json.dumps(offers, indent=2, ensure_ascii=False) + "\n")
             if not ended.is_set():
                 for offer in offers:
-                    print(f"{offer['page_url']:<26} {offer['title']}, {offer['variant']}: {offer['about'] or offer['description']}")
+                    print(f"{offer['page_url']:<26} {offer['name']}: {offer['description']}")
                 print("Ready. Ctrl-C stops them all.", flush=True)
             while not ended.is_set() and os.getppid() == parent:
                 demo.check()
                 ended.wait(0.5)
         finally:
             demo.stop()
-            if list_file is not None:
-                list_file.unlink(missing_ok=True)
+            for file in (list_file, ca_file):
+                if file is not None:
+                    file.unlink(missing_ok=True)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file at once: who waits for it never reads half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.part")
+    part.write_text(text)
+    part.replace(file)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Start all examples on loopback ports.")
     parser.add_argument("--list", type=Path, metavar="FILE", dest="list_file", help="write what runs where to this file, as JSON")
+    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="write the certificate authorities of the https examples to this file")
     parser.add_argument("--first-port", type=int, default=FIRST_PORT, help=f"the first of about forty ports ({FIRST_PORT})")
     arguments = parser.parse_args(argv)
     try:
-        run(arguments.first_port, arguments.list_file)
+        run(arguments.first_port, arguments.list_file, arguments.ca_file)
     except DemoFailed as failure:
         sys.exit(str(failure))
 

@@ -1,4 +1,4 @@
-"""Starts one example, for tests and for whoever wants to try one from Python.
+"""Starts examples, for tests and for whoever wants to try one from Python.
 
 with start("fastapi_data", "broken") as running:
     print(running.page_url, running.api_url)
@@ -7,11 +7,13 @@ with start("fastapi_data", "broken") as running:
 import contextlib
 import dataclasses
 import http.client
+import json
 import os
 import random
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -145,3 +147,49 @@ def start(name: str, variant: str = "right", ports: Sequence[int] | None = None)
             yield running
         finally:
             running.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One entry of the demo's list: an example that answers. `variant` holds the ports in use."""
+
+    example: Example
+    variant: Variant
+    page_url: str
+    api_url: str
+    ca_file: str  # "" for http
+
+
+@contextlib.contextmanager
+def start_all(first_port: int | None = None) -> Iterator[dict[tuple[str, str], Offer]]:
+    """Start the demo, and yield (name, variant) → what runs where.
+
+    Args:
+        first_port: of about forty neighbouring ports; None for free ones.
+
+    Raises:
+        ExampleFailed: the demo ended, or one of the examples does not answer.
+    """
+    from examples.demo import PORTS_NEEDED, place
+
+    first_port = first_port or free_ports(PORTS_NEEDED)[0]
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        listed, log = Path(folder) / "list.json", Path(folder) / "output.log"
+        command = [sys.executable, "-m", "examples.demo", "--first-port", str(first_port), "--list", str(listed)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            while not listed.exists():  # the demo itself gives up in time
+                if process.poll() is not None:
+                    raise ExampleFailed(f"The demo ended with {process.returncode}:\n{log.read_text(errors='replace')}")
+                time.sleep(POLL_S)
+            ca_files = {(entry["example"], entry["variant"]): entry["ca_file"] for entry in json.loads(listed.read_text())}
+            yield {
+                (chosen.name, variant.name): Offer(
+                    chosen, variant, chosen.page_url(variant), chosen.api_url(variant), ca_files[chosen.name, variant.name]
+                )
+                for chosen, variant in place(first_port)
+            }
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
