@@ -10,6 +10,8 @@ from app.core.observation import is_redirect
 from app.core.urls import is_loopback_host, origin_of
 from app.core.verdict import Body, FetchCall
 
+# What a scan does, in this order; pages and the command line show them.
+PHASES = ("Page", "Scripts", "Delivery", "API and CORS", "WebSocket", "Session and auth", "Verdicts")
 FOREIGN_ORIGIN = "https://seamwatch.invalid"
 SIMPLE_METHODS = frozenset({"GET", "HEAD", "POST"})
 

@@ -18,7 +18,7 @@ from app.core.exchange import Exchange, Failure, Headers, Purpose
 from app.core.findings import Severity
 from app.core.inventory import Inventory
 from app.core.observation import JudgedCall, Observation, ScanRequest, is_redirect
-from app.core.plan import FOREIGN_ORIGIN, as_fetch, documents_to_ask, noted, order_calls, origin_variants, slash_variant
+from app.core.plan import FOREIGN_ORIGIN, PHASES, as_fetch, documents_to_ask, noted, order_calls, origin_variants, slash_variant
 from app.core.report import Report
 from app.core.report_build import build_report, conclude
 from app.core.urls import InvalidTarget, origin_of, parse_target
@@ -39,8 +39,6 @@ SCAN_TIMEOUT_S = 60.0  # whatever happens, a scan ends
 HTML: Headers = (("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),)
 JSON: Headers = (("Accept", "application/json"),)
 ANY: Headers = (("Accept", "*/*"),)
-
-PHASES = ("Page", "Scripts", "Delivery", "API and CORS", "WebSocket", "Session and auth", "Verdicts")
 
 
 class ScanFailed(Exception):
