@@ -1,5 +1,6 @@
 """From the command line's words to a scan and back: checks the words, runs the engine, shows progress on standard error."""
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -73,9 +74,13 @@ def _resolved(entries: tuple[str, ...]) -> dict[str, str]:
     for entry in entries:
         host, _, rest = entry.partition(":")
         port, _, address = rest.partition(":")
-        if not (host and port.isdigit() and address):
+        try:
+            ip = ipaddress.ip_address(address.strip("[]"))
+        except ValueError:
+            ip = None
+        if not (host and port.isdigit() and ip):
             raise InvalidTarget(f"--resolve {entry!r} is not host:port:address, such as 'app.example:443:127.0.0.1'.")
-        resolved[f"{host}:{port}"] = address.strip("[]")
+        resolved[f"{host}:{port}"] = str(ip)
     return resolved
 
 

@@ -12,9 +12,11 @@ def report() -> Report:
     """A report with one blocked call, one unknown call, and text that tries to be markup."""
     mend = Mend(Framework.DJANGO, "settings.py", 'CORS_ALLOW_HEADERS = (*default_headers, "x-workspace-id")', install="django-cors-headers")
     finding = Finding(
-        "COR-06", Severity.HIGH, SeamKind.CORS, "The API does not allow the header `x-workspace-id`", Certainty.OBSERVED,
+        "COR-06", Severity.HIGH, SeamKind.CORS, "The API does not allow the header `x-workspace-id`",
+        Certainty.OBSERVED,
         "The browser stops after the preflight.", "1 call blocked",
-        (Evidence("access-control-allow-headers: accept", "accept", 2), Evidence(HOSTILE, "", 3)), ("call-1",), "Access to fetch …", (mend,),
+        (Evidence("access-control-allow-headers: accept", "accept", 2), Evidence(HOSTILE, "", 3)),
+        ("call-1",), "Access to fetch …", (mend,),
     )  # fmt: skip
     step = Step(
         "preflight_headers",
@@ -24,7 +26,8 @@ def report() -> Report:
         looks=(Look("missing", "x-workspace-id", "x-workspace-id"),),
     )
     blocked = CallReport(
-        "call-1", "POST", "https://api.example/api/x", "", (("x-workspace-id", "1"),), "include", "https://app.example", "script", "fetch(…)",
+        "call-1", "POST", "https://api.example/api/x", "", (("x-workspace-id", "1"),), "include",
+        "https://app.example", "script", "fetch(…)",
         False, False, "P5", "", True, Certainty.OBSERVED, "", None, None, "Access to fetch …", (), (step,),
         (SentRequest("preflight", "https://api.example/api/x", "POST", "https://app.example", "x-workspace-id"),), (2,),
     )  # fmt: skip
@@ -38,10 +41,12 @@ def report() -> Report:
     )  # fmt: skip
     return Report(
         SCHEMA_VERSION,
-        Site("https://app.example/", "https://app.example/", "https://app.example", ("https://api.example",), "2026-11-22T08:14:00Z", 6200, "Browsers block the only call: it is refused."),
+        Site("https://app.example/", "https://app.example/", "https://app.example", ("https://api.example",), "2026-11-22T08:14:00Z", 6200,
+             "Browsers block the only call: it is refused."),
         Architecture("decoupled", "separate origins", 0.9, ("An empty `#root`",)),
         (Technology("Django", "framework", "https://api.example", "/", 0.97, "yes", "5.2", ("csrftoken",)),),
         (Part("page", "page", "Page origin", "app.example"), Part("api-1", "api", "API origin", "api.example")),
-        (Seam("page", SeamKind.PAGE, "page", "answers over TLS"), Seam("cors", SeamKind.CORS, "api-1", "refused", "2 calls, 1 blocked", Severity.HIGH, True, findings=("COR-06",))),
+        (Seam("page", SeamKind.PAGE, "page", "answers over TLS"),
+         Seam("cors", SeamKind.CORS, "api-1", "refused", "2 calls, 1 blocked", Severity.HIGH, True, findings=("COR-06",))),
         (blocked, unknown), (finding,), (request,),
     )  # fmt: skip
