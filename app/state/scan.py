@@ -6,8 +6,8 @@ from datetime import datetime
 import reflex as rx
 
 from app.core.findings import Severity
+from app.core.plan import PHASES
 from app.core.scan_events import ScanEvent, ScanStatus
-from app.engine.scan import PHASES
 from app.services import scans
 from app.services.errors import NotFound, SeamwatchError, Unauthenticated
 from app.services.scans import ScanRow
