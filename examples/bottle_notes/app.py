@@ -5,7 +5,7 @@
 Bottle has no CORS plugin of its own, so the endpoint sets the headers in a hook and answers preflights by one route.
 
 --fault missing    Nobody thought of CORS: the page may not read a single answer (COR-01).
---fault twice      The hook sets the header, and the route sets it once more, by add_header (COR-08).
+--fault twice      The route adds the header, and the hook adds it once more instead of setting it (COR-08).
 """
 
 import threading
@@ -73,7 +73,8 @@ def create_api(notes: Notes, page_origin: str, fault: str = "") -> Bottle:
 
         @app.hook("after_request")
         def allow_page() -> None:
-            response.set_header("Access-Control-Allow-Origin", page_origin)
+            put = response.add_header if fault == "twice" else response.set_header
+            put("Access-Control-Allow-Origin", page_origin)
             response.set_header("Access-Control-Allow-Methods", "GET, POST")
             response.set_header("Access-Control-Allow-Headers", "Content-Type")
 
