@@ -281,3 +281,35 @@ def test_link_to_the_page_itself_is_right():
     site.says(f"GET {page}/welcome", "200 OK\naccess-control-allow-origin: *\n\n")
     site.calls("GET", "http://localhost:8000/api/me")
     assert site.findings() == {}
+
+
+def test_address_that_users_entered_is_no_link_of_the_api():
+    site = Site()
+    listing = '200 OK\ncontent-type: application/json\n\n{"title": "Router", "url": "http://192.168.1.1/admin"}'
+    site.says(f"GET {PAGE}/api/bookmarks/1", listing)
+    site.calls("GET", f"{PAGE}/api/bookmarks/1")
+    assert site.findings() == {}
+
+
+def test_address_of_the_item_itself_is_a_link_of_the_api():
+    site = Site()
+    item = '200 OK\ncontent-type: application/json\n\n{"url": "http://127.0.0.1:8000/api/items/1/"}'
+    site.says(f"GET {PAGE}/api/items/1/", item)
+    site.calls("GET", f"{PAGE}/api/items/1/")
+    assert "API-05" in site.findings()
+
+
+def test_secrets_in_redirects_are_hashed():
+    site = Site()
+    answer = "302 Found\nlocation: http://backend:8000/api/items/?token=hunter2secret\n\n"
+    site.saw(Purpose.ENDPOINT, f"{PAGE}/api/items", answer)
+    site.calls("POST", f"{PAGE}/api/items", ["content-type"])
+    for finding in site.findings().values():
+        assert "hunter2secret" not in repr(finding)
+
+
+def test_deeply_nested_json_is_passed_over():
+    site = Site()
+    site.says(f"GET {PAGE}/api/items", f"200 OK\ncontent-type: application/json\n\n{'[' * 100_000}")
+    site.calls("GET", f"{PAGE}/api/items")
+    assert site.findings() == {}

@@ -592,3 +592,31 @@ def test_mirroring_without_credentials_is_no_finding():
     site.calls("GET", ITEMS)
     site.saw(Purpose.FOREIGN, ITEMS, "200 OK\naccess-control-allow-origin: https://seamwatch.invalid\nvary: Origin\n\n[]", sent=FOREIGN)
     assert site.findings() == {}
+
+
+def test_foreign_text_in_a_title_is_short_and_without_backticks():
+    site = Site()
+    site.says(f"GET {ITEMS}", f"200 OK\naccess-control-allow-origin: https://`{'a' * 5000}\n\n[]")
+    site.calls("GET", ITEMS)
+    finding = site.findings()["COR-01"]
+    assert len(finding.title) < 200
+    assert "`" not in finding.title
+
+
+def test_secret_in_the_address_of_a_call_is_hashed():
+    url = f"{ITEMS}?api_key=hunter2secret"
+    site = Site()
+    site.says(f"GET {url}", JSON_200)
+    site.calls("GET", url)
+    assert "hunter2secret" not in repr(site.findings()["COR-01"])
+
+
+def test_title_has_no_full_stop_and_no_exclamation():
+    site = Site()
+    site.says(f"OPTIONS {ITEMS}", starlette_refuses("origin, method, headers", origin=""))
+    site.calls("PUT", ITEMS, ["content-type", "authorization"])
+    for finding in site.findings().values():
+        assert finding.title[0].isupper()
+        assert not finding.title.endswith((".", "!"))
+        assert finding.explanation.endswith(".")
+        assert "!" not in finding.explanation

@@ -172,3 +172,38 @@ def test_page_without_scripts_has_no_assets_to_miss():
     site = missing_asset(SHELL)
     site.scripts = ()
     assert site.findings() == {}
+
+
+@pytest.mark.parametrize("url", ["http://a/c%20d?a=1&c=3", "http://x"])
+def test_addresses_by_which_polyfills_test_themselves_are_no_findings(url: str):
+    assert names(url).findings() == {}
+
+
+def test_what_the_scanner_finds_at_an_unreachable_address_is_not_reported():
+    """It is the scanner's own neighbour, not what visitors meet."""
+    site = Site()
+    url = "http://localhost:8000/api/items"
+    site.says(f"GET {url}", JSON_200.replace("content-type", "set-cookie: session=abcdef; Path=/\ncontent-type"))
+    site.calls("GET", url, credentials="include", source=in_script('fetch("http://localhost:8000/api/items")'))
+    mirrored = "200 OK\naccess-control-allow-origin: https://seamwatch.invalid\naccess-control-allow-credentials: true\n\n[]"
+    site.saw(Purpose.FOREIGN, url, mirrored, sent=(("Origin", "https://seamwatch.invalid"),))
+    site.saw(Purpose.MISSING_API, f"http://localhost:8000/api/{RANDOM}", SHELL)
+    site.saw(Purpose.WEBSOCKET, "ws://localhost:8000/ws", "426 Upgrade Required\n\n")
+    assert list(site.findings()) == ["DEP-01"]
+
+
+def test_line_that_names_the_address_is_quoted_when_the_call_does_not():
+    site = names("http://localhost:8000", excerpt='const base="http://localhost:8000"')
+    site.says("GET http://localhost:8000/items", JSON_200)
+    site.calls("GET", "http://localhost:8000/items", source=in_script("fetch(`${base}/items`)"))
+    finding = site.findings()["DEP-01"]
+    assert underlined(finding) == ["http://localhost:8000"]
+    assert finding.certainty is Certainty.OBSERVED
+
+
+def test_documentation_link_to_somebody_elses_api_is_no_call():
+    assert names("http://api.jqueryui.com/position/").findings() == {}
+
+
+def test_own_plain_http_api_that_is_only_named_is_inferred():
+    assert "DEP-02" in names("http://app.example:8000").findings()

@@ -10,20 +10,20 @@ from app.core.examined import Examined
 from app.core.exchange import Exchange, Purpose
 from app.core.findings import Certainty, Evidence, Finding, Framework, SeamKind, Severity
 from app.core.observation import JudgedCall
-from app.core.redact import redact_text
+from app.core.redact import redact_url
 from app.core.rules import check
 from app.core.rules.baseline import is_not_there, is_shell, same_answer, says_nothing
+from app.core.rules.blocked import console_of
 from app.core.rules.delivery import Reach, reach_of, unreachable_origins
 from app.core.rules.diagnosis import Redirection, is_login, redirection_of
-from app.core.rules.facts import calls_to, coded, exchanges_at, facts_for, listed, mends_of, path_of, plural, shown_path
+from app.core.rules.facts import calls_to, coded, exchanges_at, facts_for, listed, mends_of, path_of, plural, shown, shown_path
 from app.core.rules.quoting import quote_exchange
 from app.core.urls import host_of, origin_of, port_of
 
 MAX_JSON_BYTES = 512_000
-_PAGE_LINKS = ("next", "previous", "prev", "first", "last", "self", "url", "href")
-
-
-# API-01
+# "url" and "href" may be what users entered, so they count only when they lead back to what was asked.
+_PAGE_LINKS = ("next", "previous", "prev", "first", "last", "self")
+_SELF_LINKS = ("url", "href")
 
 
 @check("API-01")
@@ -31,9 +31,10 @@ def fallback_answers_api_paths(examined: Examined) -> Iterator[Finding]:
     """An API path that does not exist is answered 200 with a page."""
     page = examined.page()
     reported: set[str] = set()
+    unreachable = unreachable_origins(examined)
     for exchange in examined.observation.of(Purpose.MISSING_API):
         origin = origin_of(exchange.url)
-        if exchange.status != 200 or exchange.media_type != "text/html" or says_nothing(exchange) or origin in reported:
+        if exchange.status != 200 or exchange.media_type != "text/html" or says_nothing(exchange) or origin in reported | unreachable:
             continue
         base = f"{origin}{path_of(exchange.url).rpartition('/')[0]}/"
         callers = [judged for judged in calls_to(examined, origin) if f"{judged.call.url.partition('?')[0]}/".startswith(base)]
@@ -131,7 +132,7 @@ def login_redirect_instead_of_401(examined: Examined) -> Iterator[Finding]:
             by_api[origin_of(item.judged.call.url)].append(item)
     for api_origin, items in by_api.items():
         lead = min(items, key=lambda item: item.certainty is not Certainty.OBSERVED)
-        target = path_of(lead.to.target)
+        target = shown(path_of(lead.to.target))
         preflight = lead.exchange.method == "OPTIONS"
         explanation = (
             f"Without a session the API answers with a redirect to `{target}`, which is meant for people who open a "
@@ -158,7 +159,7 @@ def login_redirect_instead_of_401(examined: Examined) -> Iterator[Finding]:
                 lead.exchange, request=("accept",), answer=("location", "content-type"), faulty={"location": lead.to.location}
             ),
             calls=tuple(item.judged.id for item in items),
-            console=lead.judged.verdict.console if lead.judged.verdict else "",
+            console=console_of(lead.judged),
             mends=mends_of(examined, "API-03", facts),
         )
 
@@ -181,8 +182,8 @@ def _slash_redirect(examined: Examined, api_origin: str, items: list[_Redirected
     writes = [item for item in items if item.judged.call.method.upper() not in ("GET", "HEAD")]
     lead = min(writes or items, key=lambda item: item.certainty is not Certainty.OBSERVED)
     status, method = lead.exchange.status, lead.judged.call.method.upper()
-    asked, target = path_of(lead.exchange.url), path_of(lead.to.target)
-    explanation = f"The frontend calls `{asked}`, and the server redirects it to `{target}`. "
+    asked, target = path_of(lead.exchange.url), shown(path_of(lead.to.target))
+    explanation = f"The frontend calls `{shown(asked)}`, and the server redirects it to `{target}`. "
     if status in (301, 302, 303) and writes:
         explanation += (
             f"After a {status} browsers repeat a `POST` as a `GET` without its body, so nothing is written and no error is shown. "
@@ -202,7 +203,7 @@ def _slash_redirect(examined: Examined, api_origin: str, items: list[_Redirected
         path=asked,
         url=lead.judged.call.url,
         location=lead.to.location,
-        code=redact_text(lead.judged.call.source.excerpt),
+        code=lead.judged.call.source.excerpt,
     )
     return Finding(
         "API-04",
@@ -223,9 +224,6 @@ def _slash_redirect(examined: Examined, api_origin: str, items: list[_Redirected
     )
 
 
-# API-05
-
-
 @dataclass(frozen=True, slots=True)
 class _WrongLink:
     exchange: Exchange
@@ -238,8 +236,13 @@ class _WrongLink:
 def links_name_the_inner_address(examined: Examined) -> Iterator[Finding]:
     """Redirects, pagination links or the schema's servers say http:// or the inner host."""
     by_origin: dict[str, list[_WrongLink]] = defaultdict(list)
+    unreachable = unreachable_origins(examined)
     for exchange in examined.observation.exchanges:
-        if exchange.purpose in (Purpose.TWIN, Purpose.OAUTH, Purpose.SCRIPT) or says_nothing(exchange):
+        if (
+            origin_of(exchange.url) in unreachable
+            or exchange.purpose in (Purpose.TWIN, Purpose.OAUTH, Purpose.SCRIPT)
+            or says_nothing(exchange)
+        ):
             continue
         for place, url in _links_of(exchange):
             why = _what_is_wrong(examined, exchange, url, place)
@@ -272,9 +275,12 @@ def _links_of(exchange: Exchange) -> Iterator[tuple[str, str]]:
         return
     for links in (document, document.get("links"), document.get("_links")):
         if isinstance(links, dict):
-            for name in _PAGE_LINKS:
-                if isinstance(links.get(name), str) and "://" in links[name]:
-                    yield name, links[name]
+            for name in (*_PAGE_LINKS, *_SELF_LINKS):
+                link = links.get(name)
+                if not isinstance(link, str) or "://" not in link:
+                    continue
+                if name in _PAGE_LINKS or path_of(link) == path_of(exchange.url):
+                    yield name, link
 
 
 def _what_is_wrong(examined: Examined, exchange: Exchange, url: str, place: str) -> str:
@@ -321,7 +327,7 @@ def _inner_address(examined: Examined, origin: str, links: list[_WrongLink]) -> 
     if scheme_only:
         title = f"{what} say http:// on an https site"
         cause = (
-            f"The application behind the proxy believes it was asked over http, and builds `{lead.url}`. On an https "
+            f"The application behind the proxy believes it was asked over http, and builds `{shown(lead.url)}`. On an https "
             "page browsers block that as "
             "mixed content, and a redirect to another origin loses the `Authorization` header. The proxy has to pass on "
             "`X-Forwarded-Proto`, and the application has to trust it."
@@ -331,7 +337,7 @@ def _inner_address(examined: Examined, origin: str, links: list[_WrongLink]) -> 
         cause = (
             "The application builds addresses from the host it was asked by, and the proxy asks it as "
             f"`{urlsplit(lead.url).netloc}`. So it sends "
-            f"browsers to `{lead.url}`, which is another origin at best and cannot be reached at worst. The proxy has "
+            f"browsers to `{shown(lead.url)}`, which is another origin at best and cannot be reached at worst. The proxy has "
             "to pass on `Host` and "
             "`X-Forwarded-Proto`, and the application has to trust them."
         )
@@ -340,13 +346,17 @@ def _inner_address(examined: Examined, origin: str, links: list[_WrongLink]) -> 
         if link.place == "location":
             evidence += quote_exchange(link.exchange, answer=("location",), faulty={"location": origin_of(link.url)})
         else:
-            key = f'"{link.place}": "{link.url}"' if link.place != "servers" else f'"servers": [{{"url": "{link.url}"}}]'
+            key = (
+                f'"{link.place}": "{redact_url(link.url)}"'
+                if link.place != "servers"
+                else f'"servers": [{{"url": "{redact_url(link.url)}"}}]'
+            )
             evidence += (*quote_exchange(link.exchange), Evidence(key, origin_of(link.url), link.exchange.id))
     urls = {link.exchange.url for link in links}
     calls = [judged for judged in examined.observation.judged if judged.call.url in urls]
     blocked_first = sorted(calls, key=lambda judged: judged.verdict is None or judged.verdict.allowed)
     facts = facts_for(examined, origin, path=path_of(lead.exchange.url), url=lead.url, location=lead.url)
-    console = next((judged.verdict.console for judged in blocked_first if judged.verdict and not judged.verdict.allowed), "")
+    console = next((console_of(judged) for judged in blocked_first if judged.verdict and not judged.verdict.allowed), "")
     return Finding(
         "API-05",
         Severity.HIGH,

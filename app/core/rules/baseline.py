@@ -9,6 +9,7 @@ from app.core.observation import Observation
 from app.core.urls import origin_of
 
 GATEWAY_STATUSES = frozenset({429, 502, 503, 504, *range(520, 528), 530})  # 52x and 530 are Cloudflare's
+MAX_COMPARED_CHARS = 200_000
 _MISSING = (Purpose.MISSING_API, Purpose.MISSING_PAGE, Purpose.MISSING_ASSET)
 # What differs from answer to answer of the same page: nonces, CSRF tokens, request ids, clock times.
 _NONCE = re.compile(r"""\bnonce=["']?[^"'\s>]+""", re.I)
@@ -37,7 +38,7 @@ def says_nothing(exchange: Exchange) -> bool:
 
 def body_print(exchange: Exchange) -> str:
     """Return a hash of the body with the asked address and everything that changes by itself removed."""
-    text = exchange.text()
+    text = exchange.text()[:MAX_COMPARED_CHARS]
     parts = urlsplit(exchange.url)
     segment = parts.path.rstrip("/").rpartition("/")[2]
     # Longest first, or the path would be cut out of the URL and leave its origin behind.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.core.examined import Examined
 from app.core.findings import Certainty, Evidence, Finding, Framework, SeamKind, Severity
 from app.core.observation import JudgedCall
-from app.core.redact import redact_text
+from app.core.redact import redact_url
 from app.core.rules.diagnosis import Fault
 from app.core.rules.facts import blocked, facts_for, mends_of, path_of
 
@@ -31,7 +31,7 @@ def blocked_finding(
     calls = _unique([fault.judged for fault in faults])
     observed = any(fault.certainty is Certainty.OBSERVED for fault in faults)
     lead = faults[0].judged.call
-    facts = facts_for(examined, api_origin, path=path_of(lead.url), url=lead.url, code=redact_text(lead.source.excerpt), location=location)
+    facts = facts_for(examined, api_origin, path=path_of(lead.url), url=lead.url, code=lead.source.excerpt, location=location)
     return Finding(
         code,
         Severity.HIGH,
@@ -42,9 +42,15 @@ def blocked_finding(
         hits=blocked(calls),
         evidence=evidence,
         calls=tuple(judged.id for judged in calls),
-        console=calls[0].verdict.console if calls[0].verdict else "",
+        console=console_of(calls[0]),
         mends=mends_of(examined, code, facts, first=first),
     )
+
+
+def console_of(judged: JudgedCall) -> str:
+    """Return what a developer sees when this call is made, secrets in its address hashed."""
+    text = judged.verdict.console if judged.verdict else ""
+    return text.replace(judged.call.url, redact_url(judged.call.url))
 
 
 def _unique(calls: Sequence[JudgedCall]) -> list[JudgedCall]:
@@ -57,5 +63,6 @@ def _lead(faults: Sequence[Fault]) -> Fault:
 
 
 def lead_first(faults: Sequence[Fault]) -> list[Fault]:
+    """Return the faults, the one first that shows their cause best."""
     lead = _lead(faults)
     return [lead, *(fault for fault in faults if fault is not lead)]

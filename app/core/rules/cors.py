@@ -12,7 +12,7 @@ from app.core.rules.blocked import ACAC, ACAO, blocked_finding, lead_first
 from app.core.rules.credentials import credentials_refused
 from app.core.rules.delivery import unreachable_origins
 from app.core.rules.diagnosis import Fault, Kind, allows_page, disallowed, faults_of
-from app.core.rules.facts import listed, shown_path
+from app.core.rules.facts import listed, shown, shown_path
 from app.core.rules.origins import near_miss
 from app.core.rules.preflight import headers_refused, methods_refused, preflight_redirected
 from app.core.rules.quoting import ALLOWED, ASKED, quote_exchange
@@ -47,9 +47,6 @@ def blocked_calls_have_a_cause(examined: Examined) -> Iterator[Finding]:
         yield from _TELL[cause](examined, api_origin, faults)
 
 
-# COR-01 and COR-09: the page's origin is not let in.
-
-
 def _origin_not_allowed(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     faults = lead_first(faults)
     page_origin = examined.inventory.page_origin
@@ -62,15 +59,16 @@ def _origin_not_allowed(examined: Examined, api_origin: str, faults: Sequence[Fa
     faults = [*wrong, *(fault for fault in faults if fault.kind is not Kind.OTHER_ORIGIN)]
     lead, others = faults[0], [fault.tokens[0] for fault in wrong]
     if others:
-        shown = others[0] or "an empty value"
+        value = shown(others[0])
         yield blocked_finding(
             examined,
             "COR-01",
             api_origin,
             faults,
-            title=f"The API allows {'an empty origin' if not others[0] else f'the origin {others[0]}'}, not {page_origin}",
+            title=f"The API allows {f'the origin {value}' if value else 'an empty origin'}, not {page_origin}",
             explanation=(
-                f"The page comes from `{page_origin}`, and the API's answer names `{shown}` instead. A browser compares the two byte for "
+                f"The page comes from `{page_origin}`, and the API's answer names "
+                f"{f'`{value}`' if value else 'nothing'} instead. A browser compares the two byte for "
                 "byte and hands the answer to the script only when they are equal. The request may have reached the server; its answer "
                 "is thrown away."
             ),
@@ -138,32 +136,30 @@ def _misspelt(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> t
     return next(((value, exchange) for value, _, exchange in ranked if near_miss(value, page_origin)), None)
 
 
-def _misspelt_origin(examined: Examined, api_origin: str, faults: Sequence[Fault], allowed: str, shown: Exchange) -> Finding:
+def _misspelt_origin(examined: Examined, api_origin: str, faults: Sequence[Fault], allowed: str, seen_in: Exchange) -> Finding:
     page_origin = examined.inventory.page_origin
     lead = faults[0]
     evidence = quote_exchange(
         lead.exchange, request=ASKED, answer=ALLOWED, faulty={ACAO: allowed}, note="The page's own origin is refused."
     )
-    if shown is not lead.exchange:
-        asked_with = header_value(shown.request_headers, "origin")
+    if seen_in is not lead.exchange:
+        asked_with = header_value(seen_in.request_headers, "origin")
         note = f"With {asked_with} it is let in." if asked_with else "Asked without an Origin, the API shows the one it allows."
-        evidence += quote_exchange(shown, request=("origin",), answer=(ACAO, ACAC), faulty={ACAO: allowed}, note=note)
+        evidence += quote_exchange(seen_in, request=("origin",), answer=(ACAO, ACAC), faulty={ACAO: allowed}, note=note)
     return blocked_finding(
         examined,
         "COR-09",
         api_origin,
         faults,
-        title=f"The API allows {allowed}, not {page_origin}",
+        title=f"The API allows {shown(allowed)}, not {page_origin}",
         explanation=(
-            f"The page's origin is `{page_origin}`; the API's list has `{allowed}`, which {near_miss(allowed, page_origin)}. An origin is "
+            f"The page's origin is `{page_origin}`; the API's list has `{shown(allowed)}`, which "
+            f"{near_miss(allowed, page_origin)}. An origin is "
             "scheme, host and port and nothing else, and browsers compare it byte for byte. What looks the same to people is another "
             "origin to a browser."
         ),
         evidence=evidence,
     )
-
-
-# COR-08
 
 
 def _two_origins(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
@@ -174,14 +170,14 @@ def _two_origins(examined: Examined, api_origin: str, faults: Sequence[Fault]) -
         title = f"The API sends {len(values)} Access-Control-Allow-Origin headers" + (", all alike" if same else "")
         explanation = (
             f"The answer has `Access-Control-Allow-Origin` {len(values)} times. A browser joins them to "
-            f"`{', '.join(values)}`, compares that "
+            f"`{shown(', '.join(values), 160)}`, compares that "
             "with the page's origin and finds that it differs; this fails even when each of them is right. Mostly the application and the "
             "proxy in front of it both add the header: leave it to one of them."
         )
     else:
         title = "The API lists several origins in one Access-Control-Allow-Origin"
         explanation = (
-            f"The header's value is `{values[0]}`, and it may name only one origin or `*`. A browser compares the whole "
+            f"The header's value is `{shown(values[0], 160)}`, and it may name only one origin or `*`. A browser compares the whole "
             "value with the page's "
             "origin, so a list matches nobody. The server has to look at the request's `Origin` and answer with that "
             "one when it is allowed."

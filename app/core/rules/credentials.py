@@ -8,13 +8,12 @@ from app.core.findings import Certainty, Finding, SeamKind, Severity
 from app.core.rules import check
 from app.core.rules.baseline import says_nothing
 from app.core.rules.blocked import ACAC, ACAO, blocked_finding, lead_first
+from app.core.rules.delivery import unreachable_origins
 from app.core.rules.diagnosis import Fault, Kind
-from app.core.rules.facts import facts_for, mends_of, path_of
+from app.core.rules.facts import facts_for, mends_of, path_of, shown
 from app.core.rules.quoting import ALLOWED, ASKED, quote_exchange
 from app.core.rules.session import session_cookies
 from app.core.urls import origin_of
-
-# COR-02
 
 
 def credentials_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
@@ -31,12 +30,14 @@ def credentials_refused(examined: Examined, api_origin: str, faults: Sequence[Fa
         faulty = {ACAO: "*"}
     else:
         value = lead.tokens[0] if lead.tokens else ""
-        title = f"The API answers Access-Control-Allow-Credentials {value}, not true" if value else "The API does not allow credentials"
+        title = (
+            f"The API answers Access-Control-Allow-Credentials {shown(value)}, not true" if value else "The API does not allow credentials"
+        )
         explanation = (
             'The frontend makes these calls with `credentials: "include"`. The API allows the page\'s origin, but for '
             "such calls a browser also "
             "wants `Access-Control-Allow-Credentials: true`, in exactly this spelling, in the preflight's answer and in the answer itself. "
-            + (f"Here it is `{value}`." if value else "Here the header is missing.")
+            + (f"Here it is `{shown(value)}`." if value else "Here the header is missing.")
         )
         faulty = {ACAC: value}
     yield blocked_finding(
@@ -50,13 +51,10 @@ def credentials_refused(examined: Examined, api_origin: str, faults: Sequence[Fa
     )
 
 
-# COR-11
-
-
 @check("COR-11")
 def any_origin_may_use_credentials(examined: Examined) -> Iterator[Finding]:
     """A foreign origin is mirrored together with Access-Control-Allow-Credentials: true."""
-    seen: set[str] = set()
+    seen = set(unreachable_origins(examined))
     for exchange in examined.observation.of(Purpose.FOREIGN):
         api_origin, sent = origin_of(exchange.url), header_value(exchange.request_headers, "origin")
         if api_origin in seen or says_nothing(exchange) or sent is None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from urllib.parse import urlsplit
 
@@ -15,15 +15,14 @@ from app.core.rules import check
 from app.core.rules.baseline import is_shell, says_nothing
 from app.core.rules.facts import coded, facts_for, listed, mends_of, path_of, plural
 from app.core.rules.quoting import quote_exchange
-from app.core.urls import host_of, is_loopback_host, is_private_host, origin_of, same_site
+from app.core.urls import host_of, is_loopback_host, is_private_host, origin_of, schemelessly_same_site
 
 _WRITTEN = (SourceKind.SCRIPT, SourceKind.PAGE, SourceKind.FORM)
 _TUNNELS = (".ngrok.io", ".ngrok.app", ".ngrok.dev", ".ngrok-free.app", ".ngrok-free.dev", ".trycloudflare.com", ".loca.lt",
             ".serveo.net", ".localhost.run", ".lhr.life", ".devtunnels.ms", ".telebit.io")  # fmt: skip
 _SWITCH = re.compile(r"\bhost(?:name)?\s*(?:[!=]==?|\.(?:includes|startsWith|endsWith|match|indexOf)\()|[!=]==?\s*(?:\w+\.)*location\.host")
-_LOOKS_LIKE_API = re.compile(
-    r"^(?:https?|wss?)://(?:[\w-]*api[\w-]*|backend|graphql|ws)\.|/(?:api|graphql|rest|v\d+|ws|socket\.io)(?:/|$|\?)", re.I
-)
+_API_HOST = re.compile(r"^(?:[\w-]*api[\w-]*|backend|graphql|ws)\.", re.I)
+_API_PATH = re.compile(r"/(?:api|graphql|rest|v\d+|ws|socket\.io)(?:/|$|\?)", re.I)
 
 
 class Reach(IntEnum):
@@ -68,8 +67,12 @@ def _named_urls(examined: Examined) -> list[Named]:
         *((item.url, item.source, False) for item in inventory.literals),
     ]:
         origin = origin_of(url)
-        if source.kind in _WRITTEN and origin != "null" and origin not in found:
-            found[origin] = Named(url, source, tuple(ids.get(origin, ())), used)
+        if source.kind not in _WRITTEN or origin == "null":
+            continue
+        known = found.setdefault(origin, Named(url, source, tuple(ids.get(origin, ())), used))
+        # A call built from pieces does not show the address; the line that names it does.
+        if host_of(origin) in source.excerpt and host_of(origin) not in known.source.excerpt:
+            found[origin] = replace(known, source=source)
     return list(found.values())
 
 
@@ -98,7 +101,9 @@ def _out_of_reach(examined: Examined) -> list[tuple[Named, Reach]]:
         reach = reach_of(host)
         if reach in (Reach.INTERNET, page_reach) or host == page_host or origin_of(named.url) in chosen:
             continue
-        if named.used or _is_base(named.url):
+        # Polyfills test themselves with addresses such as "http://a/c%20d?a=1".
+        told = "." in host or ":" in host or is_loopback_host(host) or bool(_API_PATH.search(named.url) or urlsplit(named.url).port)
+        if named.used or (_is_base(named.url) and told):
             found.append((named, reach))
     return found
 
@@ -141,7 +146,7 @@ def bundle_calls_a_developers_machine(examined: Examined) -> Iterator[Finding]:
         explanation += "The tunnel lasts as long as that machine is on. "
     explanation += "Addresses from `VITE_…` or `REACT_APP_…` variables are fixed when the frontend is built, not when it is served."
     calls = tuple(dict.fromkeys(call for item, _ in found for call in item.calls))
-    facts = facts_for(examined, origins[0], path=path_of(named.url), url=named.url, code=redact_text(named.source.excerpt))
+    facts = facts_for(examined, origins[0], path=path_of(named.url), url=named.url, code=named.source.excerpt)
     yield Finding(
         "DEP-01",
         Severity.CRITICAL if critical else Severity.HIGH,
@@ -184,7 +189,7 @@ def secure_page_calls_plain_http(examined: Examined) -> Iterator[Finding]:
         ),
         "",
     )
-    facts = facts_for(examined, origins[0], path=path_of(first.url), url=first.url, code=redact_text(first.source.excerpt))
+    facts = facts_for(examined, origins[0], path=path_of(first.url), url=first.url, code=first.source.excerpt)
     yield Finding(
         "DEP-02",
         Severity.HIGH,
@@ -208,8 +213,11 @@ def _is_api(url: str, examined: Examined) -> bool:
     """Whether a literal is meant to be called: links and namespaces are http:// too."""
     origin = origin_of(url)
     page_origin = examined.inventory.page_origin
-    own = host_of(origin) == host_of(page_origin) or same_site(origin.replace("http:", "https:", 1), page_origin)
-    return origin in examined.inventory.api_origins or bool(_LOOKS_LIKE_API.search(url)) or (own and _is_base(url))
+    if origin in examined.inventory.api_origins or _API_PATH.search(url):
+        return True
+    # Documentation links to "http://api.…" of others stand in many bundles.
+    own = schemelessly_same_site(origin, page_origin)
+    return own and (bool(_API_HOST.match(host_of(origin))) or urlsplit(origin).port is not None)
 
 
 def _source_lines(examined: Examined, found: Sequence[Named]) -> tuple[Evidence, ...]:

@@ -10,6 +10,7 @@ from app.core.findings import Framework, Mend
 from app.core.inventory import Call
 from app.core.mends import MendFacts, mends_for
 from app.core.observation import JudgedCall
+from app.core.redact import redact_text, redact_url
 from app.core.urls import origin_of
 from app.core.verdict import FetchCall
 
@@ -37,7 +38,7 @@ def path_of(url: str) -> str:
 
 def shown_path(call: Call) -> str:
     """Return the path as people know it: with its holes when the source has them."""
-    return path_of(call.template) if call.template else path_of(call.url)
+    return shown(path_of(call.template) if call.template else path_of(call.url))
 
 
 def calls_to(examined: Examined, origin: str) -> list[JudgedCall]:
@@ -56,7 +57,7 @@ def facts_for(examined: Examined, api_origin: str, *, calls: Sequence[Call] = ()
     Args:
         calls: the calls to count; all calls of the inventory to this API when empty, because a mend that lists only the
             method at fault would forbid the others.
-        more: `socket_path`, `cookie`, `url`, `code`.
+        more: `socket_path`, `cookie`, `url`, `code`, `location`; secrets in them are hashed here.
     """
     page_origin = examined.inventory.page_origin
     counted = list(calls) or [call for call in examined.inventory.calls if origin_of(call.url) == api_origin]
@@ -72,7 +73,7 @@ def facts_for(examined: Examined, api_origin: str, *, calls: Sequence[Call] = ()
         credentials=any(call.credentials == "include" for call in counted),
         path=path,
         api_prefix=prefix,
-        **more,
+        **{name: redact_text(value) if name == "code" else redact_url(value) for name, value in more.items()},
     )
 
 
@@ -103,6 +104,12 @@ def mends_of(
 def plural(count: int, one: str, many: str) -> str:
     """Return "1 call" or "3 calls"."""
     return f"{count} {one if count == 1 else many}"
+
+
+def shown(text: str, limit: int = 90) -> str:
+    """Return foreign text as it may stand in a sentence: short, on one line, without backticks, secrets hashed."""
+    clean = " ".join((redact_url(text) if "://" in text else redact_text(text)).replace("`", "'").split())
+    return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"
 
 
 def listed(items: Iterable[str], limit: int = 4) -> str:

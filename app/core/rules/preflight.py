@@ -7,14 +7,11 @@ from app.core.exchange import Exchange, header_value
 from app.core.findings import Finding, Framework
 from app.core.rules.blocked import ACAH, ACAM, blocked_finding
 from app.core.rules.diagnosis import NORMALISED_METHODS, Fault, allow_list, disallowed, redirection_of
-from app.core.rules.facts import coded, listed, path_of, shown_path
+from app.core.rules.facts import coded, listed, path_of, shown, shown_path
 from app.core.rules.quoting import ALLOWED, ASKED, quote_exchange
 
 CORSHEADERS_DEFAULT = frozenset({"accept", "authorization", "content-type", "user-agent", "x-csrftoken", "x-requested-with"})
 STARLETTE_DEFAULT = frozenset({"accept", "accept-language", "content-language", "content-type"})
-
-
-# COR-05
 
 
 def preflight_redirected(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
@@ -27,15 +24,15 @@ def preflight_redirected(examined: Examined, api_origin: str, faults: Sequence[F
     paths = list(dict.fromkeys(shown_path(fault.judged.call) for fault in kept))
     if to.slash:
         wants = "with a trailing slash" if path_of(to.target).endswith("/") else "without the trailing slash"
-        target = path_of(to.target)
+        target = shown(path_of(to.target))
         cause = (
-            f"The server has this route only {wants} and redirects `{path_of(lead.exchange.url)}` to `{path_of(to.target)}`. "
+            f"The server has this route only {wants} and redirects `{shown(path_of(lead.exchange.url))}` to `{target}`. "
             "The shortest mend is to call the path as the server spells it."
         )
     elif to.scheme and not to.host:
-        target, cause = to.target, "The server moves every request to the other scheme. Call the final address."
+        target, cause = shown(to.target), "The server moves every request to the other scheme. Call the final address."
     else:
-        target, cause = to.target, "Call the final address, or let the server answer `OPTIONS` before it redirects."
+        target, cause = shown(to.target), "Call the final address, or let the server answer `OPTIONS` before it redirects."
     title = f"The API redirects the preflight for {paths[0]} to {target}"
     if len(paths) > 1:
         title = f"The API redirects the preflights for {listed(paths, 3)}"
@@ -65,9 +62,6 @@ def _is_cors_redirect(exchange: Exchange) -> bool:
     return to.slash or not downgraded
 
 
-# COR-07
-
-
 def methods_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     small = [fault for fault in faults if _is_written_small(fault)]
     if small:
@@ -76,19 +70,21 @@ def methods_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]
     if not refused:
         return
     lead = refused[0]
-    methods = [fault.tokens[0] for fault in refused]
+    methods = [shown(fault.tokens[0]) for fault in refused]
     word = "method" if len(set(methods)) == 1 else "methods"
     head = lead.exchange.response
     assert head is not None
     value = head.get(ACAM)
     explanation = f"Before a {coded(methods)} call the browser asks with a preflight which methods the API allows to other origins. "
     if lead.unreadable:
-        title = f"The API's list of allowed methods cannot be read: {value}"
-        explanation += f"The answer `{value}` is not a comma-separated list of plain words, so the browser discards it and stops."
+        title = f"The API's list of allowed methods cannot be read: {shown(value or '')}"
+        explanation += (
+            f"The answer `{shown(value or '')}` is not a comma-separated list of plain words, so the browser discards it and stops."
+        )
     else:
         title = f"The API does not allow the {word} {listed(methods)}"
         explanation += (
-            f"The answer lists `{value}`, and {coded(methods)} {'is' if word == 'method' else 'are'} not in it, "
+            f"The answer lists `{shown(value, 160)}`, and {coded(methods)} {'is' if word == 'method' else 'are'} not in it, "
             if value
             else "The answer has no `Access-Control-Allow-Methods`, "
         )
@@ -142,12 +138,9 @@ def _method_written_small(examined: Examined, api_origin: str, faults: Sequence[
     )
 
 
-# COR-06
-
-
 def headers_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     lead = faults[0]
-    names = list(dict.fromkeys(name for fault in faults for name in fault.tokens))
+    names = list(dict.fromkeys(shown(name) for fault in faults for name in fault.tokens))
     head = lead.exchange.response
     assert head is not None
     value = head.get(ACAH)
@@ -158,12 +151,16 @@ def headers_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]
     )
     explanation += "from other origins. "
     if lead.unreadable:
-        title = f"The API's list of allowed headers cannot be read: {value}"
-        explanation += f"The answer `{value}` is not a comma-separated list of plain words, so the browser discards it and stops."
+        title = f"The API's list of allowed headers cannot be read: {shown(value or '')}"
+        explanation += (
+            f"The answer `{shown(value or '')}` is not a comma-separated list of plain words, so the browser discards it and stops."
+        )
     else:
         title = f"The API does not allow the header{'' if one else 's'} {listed(names)}"
         explanation += (
-            "The preflight's answer does not list " + ("it" if one else "them") + (f": it says `{value}`. " if value else " at all. ")
+            "The preflight's answer does not list "
+            + ("it" if one else "them")
+            + (f": it says `{shown(value, 160)}`. " if value else " at all. ")
         )
         explanation += "The browser stops there, and the call itself never leaves."
     if listed_names == CORSHEADERS_DEFAULT:

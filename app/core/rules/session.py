@@ -10,11 +10,13 @@ from app.core.findings import Certainty, Finding, SeamKind, Severity
 from app.core.redact import redact_set_cookie
 from app.core.rules import check
 from app.core.rules.baseline import says_nothing
+from app.core.rules.delivery import unreachable_origins
 from app.core.rules.diagnosis import is_login
 from app.core.rules.facts import calls_to, facts_for, mends_of, path_of, plural
 from app.core.rules.quoting import quote_exchange
 from app.core.urls import host_of, origin_of, same_site, site_of
 
+MAX_NAME_CHARS = 200
 # Names under which frameworks keep sessions and tokens: Flask, Django, Starlette, Express, PHP, Java, ASP.NET, JWT libraries.
 _SESSION = re.compile(
     r"(?:__host-|__secure-)?(?:[\w.-]*sess(?:ion)?(?:[_.-]?id)?|sid|connect\.sid|[\w-]*[_-]sid|phpsessid|jsessionid|asp\.net_sessionid"
@@ -42,7 +44,7 @@ def read_cookie(line: str) -> CookieLine | None:
     """
     pair, *attributes = line.split(";")
     name, equals, _ = pair.partition("=")
-    if not equals or not name.strip():
+    if not equals or not name.strip() or len(name) > MAX_NAME_CHARS:
         return None
     found = {key.strip().lower(): value.strip().lower() for key, _, value in (attribute.partition("=") for attribute in attributes)}
     same = found.get("samesite", "")
@@ -77,10 +79,12 @@ def session_cookies(examined: Examined, origin: str) -> list[tuple[CookieLine, E
 @check("SES-01")
 def session_cookie_stays_home(examined: Examined) -> Iterator[Finding]:
     """The API's session cookie is Lax, Strict or unset, and the page is on another site: no call carries it."""
-    page_origin = examined.inventory.page_origin
+    page_origin, unreachable = examined.inventory.page_origin, unreachable_origins(examined)
     for api_origin in examined.inventory.api_origins:
-        if api_origin == page_origin or same_site(api_origin, page_origin):
+        if api_origin == page_origin or same_site(api_origin, page_origin) or api_origin in unreachable:
             continue
+        if page_origin.startswith("https:") and api_origin.startswith("http:"):
+            continue  # mixed content: no call gets so far that a cookie matters
         bound = [item for item in session_cookies(examined, api_origin) if item[0].same_site != "none"]
         judged = calls_to(examined, api_origin)
         included = [item for item in judged if item.call.credentials == "include"]

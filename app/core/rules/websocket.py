@@ -11,6 +11,7 @@ from app.core.exchange import Exchange, Purpose
 from app.core.findings import Certainty, Evidence, Finding, Framework, SeamKind, Severity
 from app.core.rules import check
 from app.core.rules.baseline import is_not_there, says_nothing
+from app.core.rules.delivery import unreachable_origins
 from app.core.rules.facts import facts_for, listed, mends_of, path_of
 from app.core.rules.quoting import quote_exchange
 from app.core.urls import origin_of
@@ -47,10 +48,11 @@ class _Handshake:
 def upgrade_is_lost(examined: Examined) -> Iterator[Finding]:
     """WebSocket handshakes are answered as if they were plain GETs; one finding for each origin."""
     by_origin: dict[str, list[_Handshake]] = defaultdict(list)
+    unreachable = unreachable_origins(examined)
     for exchange in examined.observation.of(Purpose.WEBSOCKET):
-        if exchange.status == 101 or says_nothing(exchange):
-            continue
         url = http_url(exchange.url)
+        if exchange.status == 101 or says_nothing(exchange) or {origin_of(exchange.url), origin_of(url)} & unreachable:
+            continue
         query = urlsplit(url).query
         socketio = "transport=websocket" in query and "EIO=" in query
         polling = _polling(examined, url) if socketio else None
