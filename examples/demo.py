@@ -29,7 +29,8 @@ if __package__ in (None, ""):  # run as a file: `python examples/demo.py`
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from examples.manifest import RIGHT, Example, Variant, every_variant
-from examples.runner import answers_everywhere, is_free
+from examples.runner import answers_everywhere
+from examples.serving import is_free
 
 FIRST_PORT = 5101
 START_TIMEOUT_S = 60
@@ -128,6 +129,10 @@ def _be(example: Example, variant: Variant, ca_folder: str) -> None:
     app = importlib.import_module(f"examples.{example.name}.app")
     try:
         app.main(example.arguments(variant, ca_file_of(example, ca_folder, variant)))
+    except SystemExit as end:
+        if end.code:  # it has said why
+            os._exit(1)
+        raise
     except Exception:
         traceback.print_exc()
         os._exit(1)

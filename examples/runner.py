@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import random
-import socket
 import ssl
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples.manifest import Example, Variant, example
-from examples.serving import LOOPBACK
+from examples.serving import LOOPBACK, is_free
 
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 30
@@ -69,17 +68,6 @@ def free_ports(count: int) -> list[int]:
         if all(is_free(port) for port in ports):
             return ports
     raise ExampleFailed(f"No {count} neighbouring ports are free.")
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as candidate:
-        # As servers do: a port whose last connections linger in TIME_WAIT is free.
-        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            candidate.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
 
 
 def answers(port: int, *, tls: bool = False) -> bool:

@@ -4,6 +4,7 @@ import argparse
 import functools
 import mimetypes
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,9 @@ def parse_options(
         port: default port of the page.
         api_port: default port of the API; 0 when page and API share one origin.
         faults: fault → what is wrong, in the order of the manual. The first is what --broken means.
+
+    Raises:
+        SystemExit: the command line is wrong, or somebody listens on a port already.
     """
     faults = faults or {}
     parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
@@ -48,10 +52,25 @@ def parse_options(
     choice.add_argument("--broken", action="store_const", dest="fault", const=first, default="", help=f"start with the fault “{first}”")
     choice.add_argument("--fault", choices=list(faults), help="; ".join(f"{name}: {what}" for name, what in faults.items()))
     arguments = parser.parse_args(argv)
+    for wanted in (arguments.port, arguments.api_port if api_port else 0):
+        if wanted and not is_free(wanted):
+            parser.error(f"port {wanted} is in use: stop what listens there, or choose another one")
     # SIGTERM ends the process the orderly way, so that temporary files are removed.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _exit)
     return Options(arguments.port, arguments.api_port if api_port else 0, arguments.fault or "")
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a loopback port."""
+    with socket.socket() as candidate:
+        # As servers do: a port whose last connections linger in TIME_WAIT is free.
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> None:
