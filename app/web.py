@@ -15,7 +15,7 @@ from app.engine.scan_worker import ScanWorker
 from app.engine.supervisor import Supervisor
 from app.net import AddressPolicy, Net
 from app.net.addresses import Mode
-from app.services import owner_link
+from app.services import lab, owner_link
 from app.services.errors import SeamwatchError
 from app.settings import USER_AGENT, VERSION, Settings, settings
 from app.walls.guard import Guard
@@ -93,9 +93,11 @@ async def lifespan() -> AsyncIterator[None]:
     try:
         async with make_net(settings()) as net:
             supervisor.start("scan worker", ScanWorker(net, slots=settings().max_scans).run)
+            lab.connect(net)
             try:
                 yield
             finally:
+                lab.connect(None)
                 await supervisor.stop()
     finally:
         await db.close()

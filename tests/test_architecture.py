@@ -1,0 +1,104 @@
+"""The import rules of the house, one row a room. A new room needs a new row.
+
+Static: reads each module's imports with `ast` (also those inside functions and under TYPE_CHECKING) and imports nothing.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).parent.parent / "app"
+SQL = {"sqlalchemy", "sqlmodel"}
+WEB = {"fastapi", "starlette"}
+# Purely computing: no files but their own data, no network, no clock.
+PURE = {"can_ada", "publicsuffixlist", "pydantic", "pydantic_core", "selectolax", "tree_sitter", "tree_sitter_javascript"}
+
+# room: (rooms it may import, third-party packages it may import)
+ROOMS: dict[str, tuple[set[str], set[str]]] = {
+    "core": ({"core"}, PURE),
+    "settings": ({"core"}, set()),
+    "node": (set(), set()),
+    "db": ({"settings"}, SQL),
+    "models": ({"core"}, SQL),
+    "migrations": ({"db", "settings"}, SQL | {"alembic"}),
+    "live": (set(), set()),
+    # net and probes: the lab asks a server while its user waits. Scans, which take longer, are the engine's.
+    "services": ({"core", "db", "live", "models", "net", "probes", "services", "settings"}, SQL | {"pydantic"}),
+    "net": ({"core", "net", "settings"}, {"pycurl", "certifi"}),
+    "probes": ({"core", "net", "probes"}, {"websockets", "h11"}),
+    "engine": ({"core", "engine", "net", "probes", "services"}, set()),
+    "walls": ({"services", "settings", "walls"}, {"starlette"}),
+    "api": ({"api", "core", "services"}, WEB | {"pydantic"}),
+    "auth": ({"auth", "services", "settings"}, WEB | {"authlib", "jinja2"}),
+    "commands": (
+        {"commands", "core", "db", "engine", "migrations", "net", "probes", "services", "settings"},
+        {"jinja2", "markupsafe", "pydantic", "rich", "typer"},
+    ),
+    "state": ({"core", "services", "state"}, {"reflex"}),
+    "components": ({"components", "core", "state"}, {"reflex", "reflex_base", "reflex_components_core"}),
+    "pages": ({"components", "core", "pages", "state"}, {"reflex"}),
+}
+ROOTS = {"__init__", "__main__", "app", "serve", "web"}  # these wire the rooms, so may import any
+EFFECTS = {
+    "asyncio",
+    "http.client",
+    "http.server",
+    "logging",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "socket",
+    "ssl",
+    "subprocess",
+    "threading",
+    "time",
+    "urllib.request",
+}
+
+
+def room_of(path: Path) -> str:
+    """Return the first path part below app/: 'state' for app/state/monitors.py."""
+    return path.relative_to(APP).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return every dotted module name that the file imports, wherever the import stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: use absolute imports"
+            module = node.module or ""
+            names.update([module] if module != "app" else [f"app.{alias.name}" for alias in node.names])
+    return names
+
+
+MODULES = [path for path in sorted(APP.rglob("*.py")) if room_of(path) not in ROOTS]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(APP)))
+def test_module_imports_only_what_its_room_may(path: Path):
+    room = room_of(path)
+    rooms, packages = ROOMS[room]
+    for name in imports_of(path):
+        top, _, rest = name.partition(".")
+        if top == "app":
+            assert rest.partition(".")[0] in rooms, f"{room} may not import {name}"
+        else:
+            assert top in packages or top in sys.stdlib_module_names, f"{room} may not import {name}"
+            assert room != "core" or not {top, name} & EFFECTS, f"core is pure: no {name}"
+
+
+@pytest.mark.parametrize("path", sorted(APP.rglob("*.py")), ids=lambda path: str(path.relative_to(APP)))
+def test_only_the_database_room_commits(path: Path):
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    assert room_of(path) == "db" or not any(isinstance(call, ast.Attribute) and call.attr == "commit" for call in calls)
+
+
+def test_every_room_has_a_row():
+    rooms = {room_of(path) for path in MODULES}
+    assert rooms <= set(ROOMS)
