@@ -69,7 +69,7 @@ def refusal(head: Head, settings: Settings) -> Refusal | None:
     if head.get("host").lower() not in settings.allowed_hosts:
         return Refusal(421, "This host name is not served here. See SEAMWATCH_PUBLIC_URL and SEAMWATCH_ALLOWED_ORIGINS.")
     length = head.get("content-length")
-    if length and not length.isdigit():
+    if length and not (length.isascii() and length.isdigit()):
         return Refusal(400, "Content-Length is not a number.")
     if length and int(length) > MAX_BODY_BYTES:
         return Refusal(413, "The body is too large.")

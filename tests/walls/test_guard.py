@@ -1,0 +1,269 @@
+"""The guard: whom it lets in, what it adds, and what a stolen tab token is worth."""
+
+import re
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from app.services import sessions
+from app.settings import Settings, settings
+from app.walls import guard as walls
+from app.walls.guard import Guard, Head, bound_token, hardened, refusal
+from tests.conftest import Cast
+
+OURS = "http://localhost:3000"
+TOKEN = "0123abcd-0123-4567-89ab-0123456789ab"
+SECRET = "k" * 43
+
+
+def head(method: str = "GET", path: str = "/", *, socket: bool = False, **headers: str) -> Head:
+    values = {"host": "localhost:3000", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return Head(socket, method, path, values)
+
+
+@pytest.fixture
+def ours(configure: pytest.MonkeyPatch) -> Settings:
+    return settings()
+
+
+@pytest.mark.parametrize("host", ["", "evil.test", "localhost", "localhost:3001", "localhost:3000.evil.test", "[::1]:3000", "0.0.0.0:3000"])
+def test_an_unknown_host_is_refused(ours: Settings, host: str):
+    refused = refusal(head(host=host), ours)
+    assert refused is not None
+    assert refused.status == 421
+
+
+@pytest.mark.parametrize("host", ["localhost:3000", "127.0.0.1:3000", "LOCALHOST:3000"])
+def test_our_hosts_are_let_in(ours: Settings, host: str):
+    assert refusal(head(host=host), ours) is None
+
+
+FOREIGN = [
+    "http://evil.test",
+    "http://localhost:3001",
+    "https://localhost:3000",
+    "http://localhost",
+    "null",
+    "http://localhost:3000.evil.test",
+]
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize("request_head", [{"socket": True}, {"method": "POST"}, {"method": "DELETE"}, {"method": "PROPFIND"}])
+def test_sockets_and_unsafe_requests_from_other_origins_are_refused(ours: Settings, origin: str, request_head: dict[str, Any]):
+    refused = refusal(head(**request_head, origin=origin), ours)
+    assert refused is not None
+    assert refused.status == 403
+
+
+@pytest.mark.parametrize("request_head", [{"socket": True}, {"method": "POST"}])
+def test_our_own_origin_is_let_in(ours: Settings, request_head: dict[str, Any]):
+    assert refusal(head(**request_head, origin=OURS, cookie="seam=x"), ours) is None
+
+
+def test_a_socket_without_origin_is_refused(ours: Settings):
+    assert refusal(head(socket=True), ours) is not None
+
+
+def test_an_unsafe_request_without_origin_counts_only_without_cookie(ours: Settings):
+    assert refusal(head("POST"), ours) is None  # a program
+    assert refusal(head("POST", cookie="seam=x"), ours) is not None
+    assert refusal(head("POST", cookie="seam=x", authorization="Bearer y"), ours) is None
+    assert refusal(head("POST", sec_fetch_site="cross-site"), ours) is not None
+
+
+@pytest.mark.parametrize(("length", "status"), [("1000001", 413), ("-1", 400), ("1e9", 400), ("²", 400)])
+def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(ours: Settings, length: str, status: int):
+    refused = refusal(head("POST", content_length=length), ours)
+    assert refused is not None
+    assert refused.status == status
+
+
+# Headers
+
+
+def named(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in headers}
+
+
+def test_every_answer_carries_the_security_headers_once():
+    inner = [(b"Content-Type", b"text/html; charset=utf-8"), (b"X-Frame-Options", b"ALLOWALL"), (b"Server", b"granian")]
+    headers = hardened(inner, head(), "default-src 'self'", https=False)
+    found = named(headers)
+    assert len(headers) == len({name.lower() for name, _ in headers})
+    assert found["x-frame-options"] == "DENY"
+    assert found["x-content-type-options"] == "nosniff"
+    assert found["content-security-policy"] == "default-src 'self'"
+    assert "Server" not in found
+    assert "strict-transport-security" not in found
+    assert "strict-transport-security" in named(hardened(inner, head(), "", https=True))
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "cookie", "caching"),
+    [
+        ("/", "text/html", "", "no-cache"),
+        ("/", "text/html", f"seam={SECRET}", "no-store"),
+        ("/auth/owner", "text/html", "", "no-store"),
+        ("/api/openapi.json", "application/json", "", "no-cache"),
+        ("/assets/index-abc.js", "text/javascript", f"seam={SECRET}", "public, max-age=31536000, immutable"),
+        ("/favicon.svg", "image/svg+xml", "", "as it was"),
+    ],
+)
+def test_what_may_be_kept_by_caches(ours: Settings, path: str, content_type: str, cookie: str, caching: str):
+    inner = [(b"content-type", content_type.encode()), (b"cache-control", b"as it was")]
+    assert named(hardened(inner, head(path=path, cookie=cookie), "", https=False))["cache-control"] == caching
+
+
+# The whole layer
+
+
+class Inner:
+    """The application behind the guard: keeps what reached it."""
+
+    def __init__(self, frames: int = 0) -> None:
+        self.scope: Scope = {}
+        self.messages: list[Message] = []
+        self.frames = frames
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        if scope["type"] == "websocket":
+            while (message := await receive())["type"] != "websocket.disconnect":
+                self.messages.append(message)
+            return
+        while True:
+            message = await receive()
+            self.messages.append(message)
+            if not message.get("more_body"):
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def through(inner: Inner, scope: Scope, *received: Message) -> list[Message]:
+    waiting, sent = list(received), []
+
+    async def receive() -> Message:
+        return waiting.pop(0) if waiting else {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await Guard(inner)(scope, receive, send)
+    return sent
+
+
+def asgi(kind: str, path: str, query: str = "", **headers: str) -> Scope:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in {"host": "localhost:3000", **headers}.items()]
+    method = {"method": "POST"} if kind == "http" else {"extensions": {"websocket.http.response": {}}}
+    return {"type": kind, "path": path, "query_string": query.encode(), "headers": raw, "client": ("127.0.0.1", 1), **method}
+
+
+def body(*parts: bytes) -> list[Message]:
+    return [{"type": "http.request", "body": part, "more_body": part is not parts[-1]} for part in parts]
+
+
+@pytest.mark.usefixtures("ours")
+async def test_a_body_that_grows_too_large_is_refused_while_it_comes():
+    inner = Inner()
+    sent = await through(inner, asgi("http", "/x", origin=OURS), *body(*[b"x" * 300_000] * 5, b""))
+    assert sent[0]["status"] == 413
+    assert len(inner.messages) == 3
+
+
+@pytest.mark.usefixtures("ours")
+async def test_a_refused_socket_is_answered_with_a_status():
+    inner = Inner()
+    sent = await through(inner, asgi("websocket", "/_event", f"token={TOKEN}", origin="http://evil.test"), {"type": "websocket.connect"})
+    assert (sent[0]["type"], sent[0]["status"]) == ("websocket.http.response.start", 403)
+    assert inner.scope == {}
+
+
+@pytest.mark.parametrize("query", ["", "token=", "token=admin", f"token={TOKEN}&token={TOKEN}", f"token={TOKEN.upper()}"])
+@pytest.mark.usefixtures("ours")
+async def test_a_socket_without_one_proper_tab_token_is_refused(query: str):
+    inner = Inner()
+    sent = await through(inner, asgi("websocket", "/_event", query, origin=OURS), {"type": "websocket.connect"})
+    assert sent[0]["status"] == 400
+    assert inner.scope == {}
+
+
+async def test_a_tab_token_is_bound_to_the_session(cast: Cast):
+    secret = await sessions.create(cast.alice.user_id, cast.alice.workspace_id, "owner_link")
+
+    async def seen(cookie: str, path: str = "/_event") -> str:
+        inner = Inner()
+        await through(inner, asgi("websocket", path, f"EIO=4&token={TOKEN}", origin=OURS, cookie=cookie), {"type": "websocket.connect"})
+        found = re.search(r"token=([0-9a-f-]+)", inner.scope["query_string"].decode())
+        assert found is not None
+        return found[1]
+
+    alices = await seen(f"seam={secret}")
+    assert alices == await seen(f"seam={secret}")  # a reconnect finds its state again
+    assert alices == await seen(f"seam={secret}", "/_event/")
+    assert len({alices, await seen(""), await seen("seam=" + "x" * 43), TOKEN}) == 3  # wrong cookie, no cookie: the same nobody
+    assert await seen("") == await seen("seam=" + "x" * 43)
+
+
+async def test_an_upload_is_bound_as_the_socket_is(cast: Cast):
+    secret = await sessions.create(cast.alice.user_id, cast.alice.workspace_id, "owner_link")
+    inner = Inner()
+    cookie = f"seam={secret}"
+    await through(inner, asgi("http", "/_upload", origin=OURS, cookie=cookie, reflex_client_token=TOKEN), *body(b""))
+    token = dict(inner.scope["headers"])[b"reflex-client-token"].decode()
+    assert token == bound_token(TOKEN, sessions.digest(secret), settings().secret_key)
+
+
+@pytest.mark.usefixtures("ours")
+async def test_a_flood_of_frames_closes_the_socket():
+    inner = Inner()
+    frames: list[Message] = [{"type": "websocket.receive", "text": "x"}] * 1000
+    sent = await through(inner, asgi("websocket", "/_event", f"token={TOKEN}", origin=OURS), *frames)
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert walls.FRAME_BURST <= len(inner.messages) < 500
+
+
+@pytest.mark.usefixtures("ours")
+async def test_an_oversized_frame_closes_the_socket():
+    inner = Inner()
+    frame: Message = {"type": "websocket.receive", "text": "x" * (walls.MAX_FRAME_BYTES + 1)}
+    assert await through(inner, asgi("websocket", "/_event", f"token={TOKEN}", origin=OURS), frame) == [
+        {"type": "websocket.close", "code": 1009}
+    ]
+    assert inner.messages == []
+
+
+@pytest.mark.usefixtures("ours")
+async def test_one_address_may_open_so_many_sockets(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(walls, "MAX_SOCKETS", 1)
+    statuses: list[int] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        if not statuses:
+            statuses.append(0)
+            await one()  # a second socket while the first is open
+
+    guard = Guard(inner)
+
+    async def one() -> None:
+        async def receive() -> Message:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Message) -> None:
+            if "status" in message:
+                statuses.append(message["status"])
+
+        await guard(asgi("websocket", "/_event", f"token={TOKEN}", origin=OURS), receive, send)
+
+    await one()
+    assert statuses == [0, 429]
+    assert not guard._sockets
+
+
+def test_repeated_headers_are_read_together():
+    scope = asgi("http", "/")
+    scope["headers"] += [(b"Cookie", b"a=1"), (b"cookie", b"seam=2"), (b"origin", b"http://a"), (b"Origin", b"http://b")]
+    read = Head.of(scope)
+    assert (read.get("cookie"), read.get("origin")) == ("a=1; seam=2", "http://a, http://b")
