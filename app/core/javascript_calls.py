@@ -1,0 +1,282 @@
+"""The calls that the scripts of one page make: requests that were recognised, through the script's own wrapper functions, as `Call`s."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tree_sitter import Node
+
+from app.core.inventory import Call, SocketUse, Source, SourceKind
+from app.core.javascript import Binding, CallSite, Module
+from app.core.javascript_evaluator import Evaluator
+from app.core.javascript_functions import bind
+from app.core.javascript_requests import RECOGNISERS, SOCKETIO_OPTIONS, Draft, Recognise, recognise_axios, recognise_socketio
+from app.core.javascript_strings import excerpt_of
+from app.core.javascript_values import NOTHING_BOUND, ClassValue, Closure, Environment, Hole, Page, Text, Value, text_of
+from app.core.urls import resolve, without_fragment
+
+MAX_CALLS = 200
+MAX_WRAPPING = 4  # a call through a function through a function …
+MAX_SITES = 60  # call sites of one wrapper
+MAX_QUESTIONS = 3_000  # of one page
+_HOLE_KEEPS_QUERY = re.compile(r"[\w)]$")
+_KEPT_VALUES = frozenset(
+    {"accept", "accept-language", "content-language", "content-type", "range", "x-requested-with", "cache-control", "pragma"}
+)
+_PLAIN_VALUE = re.compile(r"[A-Za-z][\w./;=, +*-]{0,39}")
+_SECRET_NAME = re.compile(r"auth|token|key|secret|cookie|csrf|xsrf|session|sign|pass|credential", re.I)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_METHOD = re.compile(r"[A-Za-z]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What the scripts of a page send."""
+
+    calls: tuple[Call, ...] = ()
+    sockets: tuple[SocketUse, ...] = ()
+
+
+def read_requests(page: Page, exchange_ids: Mapping[str, int], fallback_base: str = "") -> Requests:
+    """Find the requests of a page's scripts.
+
+    Args:
+        page: its scripts, read.
+        exchange_ids: Exchange.id of each module's document, by module key.
+        fallback_base: where URLs that begin with something unknown lead ("https://api.example/"); "" leaves them out.
+    """
+    return _Requests(page, exchange_ids, fallback_base).read()
+
+
+class _Requests:
+    def __init__(self, page: Page, exchange_ids: Mapping[str, int], fallback_base: str) -> None:
+        self.page = page
+        self.evaluator = Evaluator(page)
+        self.exchange_ids = exchange_ids
+        self.fallback_base = fallback_base
+        self.questions = 0
+        self.calls: dict[Call, None] = {}
+        self.sockets: dict[SocketUse, None] = {}
+        self.sites_of: dict[int, list[CallSite]] = {}
+
+    def read(self) -> Requests:
+        for module in self.page.modules.values():
+            for site, recognise in self._candidates(module):
+                if len(self.calls) < MAX_CALLS:
+                    self._expand(site, recognise, NOTHING_BOUND, 0)
+        return Requests(tuple(self.calls), tuple(self.sockets))
+
+    def _candidates(self, module: Module) -> Iterator[tuple[CallSite, Recognise]]:
+        seen: set[int] = set()
+        for name, recognise in RECOGNISERS.items():
+            for site in module.calls.get(name, ()):
+                if recognise is not recognise_axios or site.callee.type == "identifier":
+                    yield site, recognise
+        for site in module.object_calls:
+            if site.name not in RECOGNISERS and b"url" in (site.node.text or b"")[:600]:
+                seen.add(site.node.id)
+                yield site, recognise_axios
+        for name in ("io", "connect"):
+            for site in module.calls.get(name, ()):
+                if name == "io" or module.text(site.callee) in ("io.connect", "window.io.connect"):
+                    seen.add(site.node.id)
+                    yield site, recognise_socketio
+        if b"socket.io" in module.source or b"engine.io" in module.source:
+            for sites in module.calls.values():
+                for site in sites if len(sites) < 50 else ():
+                    if site.callee.type == "identifier" and site.node.id not in seen and not site.is_new:
+                        arguments = site.arguments()
+                        if (
+                            arguments
+                            and arguments[-1].type == "object"
+                            and len(arguments) == 2
+                            and arguments[0].type in ("string", "template_string", "identifier")
+                        ):
+                            if SOCKETIO_OPTIONS.search(module.text(arguments[-1])[:400]):
+                                yield site, recognise_socketio
+
+    # Wrappers
+
+    def _expand(self, site: CallSite, recognise: Recognise, env: Environment, level: int) -> bool:
+        """Record what one place sends; if that depends on parameters, once for each call of the function around it."""
+        found = False
+        for draft, touched in self._drafts(site, recognise, env):
+            # A library's own x.get(key) passes by the hundred: only one whose URL begins in sight is worth following.
+            is_vague = (draft.is_generic or draft.kind == "socketio") and isinstance(draft.url.parts[0], Hole)
+            instances = [] if is_vague else self._instances(site, touched, env, level)
+            through = [self._expand(site, recognise, inner, level + 1) for inner in instances]
+            if any(through):
+                found = True
+            else:
+                found = self._record(draft) or found
+        return found
+
+    def _drafts(self, site: CallSite, recognise: Recognise, env: Environment) -> Iterator[tuple[Draft, list[Binding]]]:
+        """Ask once, and again with the other side of each condition that could not be decided (two at most)."""
+        pending: list[dict[str, bool]] = [{}]
+        asked: list[dict[str, bool]] = []
+        while pending and len(asked) < 4:
+            assumptions = pending.pop(0)
+            asked.append(assumptions)
+            self.questions += 1
+            if self.questions > MAX_QUESTIONS:
+                return
+            self.evaluator.begin(assumptions)
+            draft = recognise(self.evaluator, site, env)
+            if draft is None:
+                continue
+            yield draft, list(self.evaluator.touched)
+            for condition in list(self.evaluator.assumed)[:2]:
+                other = {**assumptions, condition: not assumptions.get(condition, True)}
+                if condition not in assumptions and other not in asked and other not in pending:
+                    pending.append(other)
+
+    def _instances(self, site: CallSite, touched: Sequence[Binding], env: Environment, level: int) -> list[Environment]:
+        """Return one environment for each call of the innermost function whose parameters matter and whose calls are known."""
+        if level >= MAX_WRAPPING:
+            return []
+        functions = {binding.function.id: binding for binding in touched if binding.function is not None}
+        around = [function.id for function in site.scope.functions()]
+        ordered = sorted(functions, key=lambda node_id: around.index(node_id) if node_id in around else len(around))
+        for node_id in ordered:
+            binding = functions[node_id]
+            assert binding.function is not None
+            parent = binding.scope.parent
+            if parent is None:
+                continue
+            closure = Closure(binding.function, parent)
+            sites = self._call_sites(closure)
+            if sites:
+                return [{**env, **bind(closure, call.arguments(), call.scope, NOTHING_BOUND if call is site else env)} for call in sites]
+        return []
+
+    def _call_sites(self, closure: Closure) -> list[CallSite]:
+        if closure.node.id in self.sites_of:
+            return self.sites_of[closure.node.id]
+        module = closure.scope.module
+        self.sites_of[closure.node.id] = []  # while looking: a function that calls itself is not followed
+        names = set(module.function_names.get(closure.node.id, ()))
+        of_class: int | None = None
+        if "constructor" in names:
+            class_body = closure.node.parent
+            of_class = class_body.parent.id if class_body is not None and class_body.parent is not None else None
+            names = set(module.function_names.get(of_class, ())) if of_class is not None else set()
+        found: list[CallSite] = []
+        for other in self.page.modules.values():
+            for name in [*names, *self._aliases(other, module, names)]:
+                for site in other.calls.get(name, ())[:200]:
+                    if len(found) < MAX_SITES and self._calls(site, closure, of_class):
+                        found.append(site)
+        self.sites_of[closure.node.id] = found
+        return found
+
+    def _aliases(self, other: Module, module: Module, names: set[str]) -> list[str]:
+        """Return the names under which `other` imports these names of `module`."""
+        if other is module:
+            return []
+        found: list[str] = []
+        for binding in other.imports:
+            if binding.imported != "*" and self.page.linked(binding.source, other) is module:
+                how, what = module.exports.get(binding.imported, ("", ""))
+                local = what if how == "local" else module.text(what) if isinstance(what, Node) else ""
+                if (local in names or binding.imported in names or binding.imported == "default") and binding.name not in names:
+                    found.append(binding.name)
+        return found
+
+    def _calls(self, site: CallSite, closure: Closure, of_class: int | None) -> bool:
+        self.evaluator.begin({})
+        callee: Value = self.evaluator.evaluate(site.callee, site.scope, NOTHING_BOUND)
+        if of_class is not None:
+            return site.is_new and isinstance(callee, ClassValue) and callee.node.id == of_class
+        if isinstance(callee, Closure):
+            return callee.node.id == closure.node.id
+        # this.request(…) and the like, where the object is not known: a method of that name in the same script will do.
+        return site.callee.type == "member_expression" and site.module is closure.scope.module and closure.node.type == "method_definition"
+
+    # Calls
+
+    def _record(self, draft: Draft) -> bool:
+        source = Source(
+            SourceKind.PAGE if self.page.key_of(draft.site.module).startswith("inline:") else SourceKind.SCRIPT,
+            self.exchange_ids.get(self.page.key_of(draft.site.module)),
+            excerpt_of(draft.site.module.text(draft.site.node)),
+        )
+        if draft.kind == "call":
+            call = self._call(draft, source)
+            if call is not None:
+                self.calls[call] = None
+            return call is not None
+        url, _ = address_of(draft.url, self.page.base, self.fallback_base)
+        if url is None:
+            return False
+        if draft.kind == "websocket":
+            url = re.sub(r"^http", "ws", url)
+            if not url.startswith(("ws://", "wss://")):
+                return False
+        self.sockets[SocketUse(url, draft.kind, source)] = None
+        return True
+
+    def _call(self, draft: Draft, source: Source) -> Call | None:
+        first = draft.url.parts[0]
+        if draft.is_generic and not (isinstance(first, str) and re.match(r"/(?!\*)|https?://", first)):
+            return None
+        method = draft.method.known
+        if method is None or not _METHOD.fullmatch(method):
+            method = "POST" if draft.body else "GET"
+        url, template = address_of(draft.url, self.page.base, self.fallback_base)
+        if url is None or not url.startswith(("http://", "https://")):
+            return None
+        headers = tuple((name, _header_value(name, value)) for name, value in draft.headers.items() if _HEADER_NAME.fullmatch(name))
+        call = Call(method, url, headers, draft.body, template=template, source=source)
+        if draft.credentials in ("omit", "same-origin", "include"):
+            call = replace(call, credentials=draft.credentials)
+        if draft.mode in ("cors", "no-cors", "same-origin"):
+            call = replace(call, mode=draft.mode)
+        return replace(call, redirect=draft.redirect) if draft.redirect in ("follow", "manual", "error") else call
+
+
+def _header_value(name: str, value: Value) -> str:
+    """Return what may be kept of a header's value: what verdicts need, and plain words. Everything else becomes "…"."""
+    text = text_of(value)
+    known = "".join(part if isinstance(part, str) else "1" for part in text.parts)
+    if name.lower() in _KEPT_VALUES:
+        if not any(isinstance(part, str) for part in text.parts):
+            return "application/json" if name.lower() == "content-type" else "…"
+        return known[:200]
+    return known if text.known is not None and not _SECRET_NAME.search(name) and _PLAIN_VALUE.fullmatch(known) else "…"
+
+
+def address_of(text: Text, base: str, fallback_base: str = "") -> tuple[str | None, str]:
+    """Turn a URL with holes into (absolute URL without fragment, path template).
+
+    A hole in a path becomes "1" and "{name}"; one after a word at the end is taken for a query and dropped. (None, "") when scheme, host
+    or the beginning is not known and there is no fallback.
+    """
+    parts = list(text.parts)
+    if text.known == "":
+        return None, ""
+    if isinstance(parts[0], Hole):
+        rest = parts[1] if len(parts) > 1 else ""
+        if not (fallback_base and isinstance(rest, str) and rest.startswith("/")):
+            return None, ""
+        parts = [fallback_base.rstrip("/") + rest, *parts[2:]]
+    filled, template = "", ""
+    for place, part in enumerate(parts):
+        if isinstance(part, str):
+            filled += part
+            template += part
+            continue
+        authority = re.match(r"(?:[a-z][a-z0-9+.-]*:)?//[^/?#]*$", filled, re.I)
+        if authority:
+            return None, ""
+        if "?" not in filled and _HOLE_KEEPS_QUERY.search(filled) and place == len(parts) - 1:
+            continue
+        filled += "1"
+        template += f"{{{part.name}}}"
+    if "\n" in filled or len(filled) > 2000 or " " in filled.strip():
+        return None, ""
+    absolute = resolve(filled.strip(), base)
+    if absolute is None:
+        return None, ""
+    path = re.sub(r"^(?:[a-z][a-z0-9+.-]*:)?//[^/?#]*", "", template, flags=re.I).partition("?")[0].partition("#")[0]
+    return without_fragment(absolute), path if "{" in path else ""
