@@ -5,6 +5,7 @@ from made import API, DJANGO_404, FASTAPI_404, FLASK_404, JSON_200, PAGE, RANDOM
 
 from app.core.exchange import Purpose
 from app.core.findings import Certainty, Framework, Severity
+from app.core.inventory import Source, SourceKind, UrlLiteral
 
 DJANGO_SLASH = "301 Moved Permanently\nContent-Type: text/html; charset=utf-8\nLocation: /api/items/\n\n"
 FLASK_SLASH = "308 PERMANENT REDIRECT\nLocation: https://app.example/api/items/\n\n<!doctype html>"
@@ -312,4 +313,37 @@ def test_deeply_nested_json_is_passed_over():
     site = Site()
     site.says(f"GET {PAGE}/api/items", f"200 OK\ncontent-type: application/json\n\n{'[' * 100_000}")
     site.calls("GET", f"{PAGE}/api/items")
+    assert site.findings() == {}
+
+
+def fallback_site(script: str) -> Site:
+    site = Site()
+    site.saw(Purpose.SCRIPT, f"{PAGE}/assets/app.js", f"200 OK\ncontent-type: text/javascript\n\n{script}")
+    site.saw(Purpose.MISSING_PAGE, f"{PAGE}/{RANDOM}", SHELL)
+    site.saw(Purpose.MISSING_API, f"{PAGE}/api/{RANDOM}", SHELL)
+    return site
+
+
+@pytest.mark.parametrize("script", ['const API = "/api";', "fetch(`/api/${kind}`)", "get('/api/items')"])
+def test_prefix_that_scripts_name_is_reason_enough_when_no_call_could_be_read(script: str):
+    finding = fallback_site(script).findings()["API-01"]
+    assert finding.certainty is Certainty.INFERRED
+    assert "they name `/api/`" in finding.explanation
+
+
+def test_prefix_of_an_api_at_another_origin_is_not_the_pages():
+    site = fallback_site('axios.create({baseURL: "https://api.example"}).get("/api/items")')
+    site.literals.append(UrlLiteral("https://api.example", Source(SourceKind.SCRIPT, 3)))
+    assert site.findings() == {}
+
+
+def test_scripts_that_name_no_api_leave_the_fallback_alone():
+    assert fallback_site('import("/assets/x.js")').findings() == {}
+
+
+def test_fallback_for_the_frontends_own_routes_is_right():
+    site = Site()
+    site.saw(Purpose.MISSING_API, f"{PAGE}/{RANDOM}", SHELL)
+    site.says(f"GET {PAGE}/items", JSON_200)
+    site.calls("GET", f"{PAGE}/items")
     assert site.findings() == {}

@@ -120,3 +120,12 @@ def test_socketio_that_offers_no_websocket_is_another_matter(polling: str):
 
 def test_socketio_that_upgrades_is_fine():
     assert socketio(POLLING, "101 Switching Protocols\n\n") == {}
+
+
+def test_frontend_that_speaks_socketio_by_itself_is_recognised_by_its_polling_call():
+    site = Site()
+    site.sockets.append(SocketUse(f"{SOCKETIO}websocket".replace("https", "wss")))
+    site.says(f"GET {SOCKETIO}polling", POLLING)
+    site.calls("GET", f"{SOCKETIO}polling")
+    site.saw(Purpose.WEBSOCKET, f"{SOCKETIO}websocket".replace("https", "wss"), '400 BAD REQUEST\n\n"Invalid websocket upgrade"')
+    assert site.findings()["WS-01"].title == "The proxy does not pass Upgrade, so Socket.IO stays on polling"

@@ -1,6 +1,7 @@
 """The API's answers: pages and redirects where data was expected. API-01, 03, 04 and 05."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,35 +30,46 @@ _SELF_LINKS = ("url", "href")
 @check("API-01")
 def fallback_answers_api_paths(examined: Examined) -> Iterator[Finding]:
     """An API path that does not exist is answered 200 with a page."""
-    page = examined.page()
-    reported: set[str] = set()
-    unreachable = unreachable_origins(examined)
+    page, page_origin = examined.page(), examined.inventory.page_origin
+    reported = set(unreachable_origins(examined))
     for exchange in examined.observation.of(Purpose.MISSING_API):
         origin = origin_of(exchange.url)
-        if exchange.status != 200 or exchange.media_type != "text/html" or says_nothing(exchange) or origin in reported | unreachable:
+        if exchange.status != 200 or exchange.media_type != "text/html" or says_nothing(exchange) or origin in reported:
             continue
         base = f"{origin}{path_of(exchange.url).rpartition('/')[0]}/"
         callers = [judged for judged in calls_to(examined, origin) if f"{judged.call.url.partition('?')[0]}/".startswith(base)]
-        if not callers:
+        if not callers and not (origin == page_origin and _scripts_name(examined, path_of(base))):
             continue  # nobody expects an API under this prefix
         missing_page = next((other for other in examined.observation.of(Purpose.MISSING_PAGE) if origin_of(other.url) == origin), None)
         shell = is_shell(exchange, page) or (missing_page is not None and same_answer(exchange, missing_page))
         # On another origin there is no page to compare with; a document for a random path asked for as JSON speaks for itself.
-        if not shell and origin == examined.inventory.page_origin:
+        if not shell and origin == page_origin:
             continue
+        broken = [judged for judged in callers if _gets_the_fallback(examined, judged)]
+        if path_of(base) == "/" and origin == page_origin and not broken:
+            continue  # the fallback for the frontend's own routes, as it should be
         reported.add(origin)
-        yield _fallback(examined, origin, base, exchange, callers, shell)
+        yield _fallback(examined, base, exchange, broken, shell, Certainty.OBSERVED if callers else Certainty.INFERRED)
 
 
-def _fallback(examined: Examined, origin: str, base: str, exchange: Exchange, callers: list[JudgedCall], shell: bool) -> Finding:
-    page = examined.page()
-    broken = [
-        judged for judged in callers
-        if any(
-            is_shell(answer, page) or is_not_there(answer, examined.observation)
-            for answer in exchanges_at(examined, judged.call.url, "GET")
-        )
-    ]  # fmt: skip
+def _scripts_name(examined: Examined, prefix: str) -> bool:
+    """Whether scripts name the prefix of paths, in a site whose calls could not be read and lead nowhere else."""
+    inventory = examined.inventory
+    elsewhere = [origin for origin in inventory.api_origins if origin != inventory.page_origin]
+    if elsewhere or inventory.literals or prefix == "/":
+        return False  # the prefix may be a path of the API at the other origin
+    named = re.compile(rf"""["'`]{re.escape(prefix.rstrip("/"))}["'`/$?]""")
+    return any(named.search(exchange.text()) for exchange in examined.observation.of(Purpose.SCRIPT, Purpose.PAGE))
+
+
+def _gets_the_fallback(examined: Examined, judged: JudgedCall) -> bool:
+    return any(
+        is_shell(answer, examined.page()) or is_not_there(answer, examined.observation)
+        for answer in exchanges_at(examined, judged.call.url, "GET")
+    )
+
+
+def _fallback(examined: Examined, base: str, exchange: Exchange, broken: list[JudgedCall], shell: bool, certainty: Certainty) -> Finding:
     prefix = path_of(base)
     explanation = (
         f"A path under `{prefix}` that does not exist gets 200 and {'the page itself' if shell else 'an HTML page'} "
@@ -74,18 +86,20 @@ def _fallback(examined: Examined, origin: str, base: str, exchange: Exchange, ca
     )
     if broken:
         explanation += f" {coded(shown_path(judged.call) for judged in broken)} is called and gets the same page."
+    if certainty is Certainty.INFERRED:
+        explanation += f" No call could be read from the scripts, but they name `{prefix}`."
     return Finding(
         "API-01",
         Severity.HIGH,
         SeamKind.API,
         f"Unknown paths under {prefix} are answered with {'the page' if shell else 'an HTML page'} and status 200",
-        Certainty.OBSERVED,
+        certainty,
         explanation,
         hits=plural(len(broken), "call gets HTML", "calls get HTML") if broken else prefix,
         evidence=evidence,
         calls=tuple(judged.id for judged in broken),
         console="SyntaxError: Unexpected token '<', \"<!doctype \"... is not valid JSON",
-        mends=mends_of(examined, "API-01", facts_for(examined, origin, path=prefix)),
+        mends=mends_of(examined, "API-01", facts_for(examined, origin_of(base), path=prefix)),
     )
 
 

@@ -56,8 +56,8 @@ def upgrade_is_lost(examined: Examined) -> Iterator[Finding]:
         query = urlsplit(url).query
         socketio = "transport=websocket" in query and "EIO=" in query
         polling = _polling(examined, url) if socketio else None
-        if socketio and (polling is None or '"upgrades":["websocket"]' not in polling.text().replace(" ", "")):
-            continue  # without an answer that offers WebSocket, the handshake says nothing of the proxy
+        if polling is not None and '"upgrades":["websocket"]' not in polling.text().replace(" ", ""):
+            continue  # a server that refuses the origin, or offers no WebSocket, says nothing of the proxy
         certainty = _lost(exchange, _proxy(examined, exchange), socketio)
         if certainty is not None:
             by_origin[origin_of(url)].append(_Handshake(exchange, certainty, polling))
@@ -67,12 +67,15 @@ def upgrade_is_lost(examined: Examined) -> Iterator[Finding]:
 
 
 def _polling(examined: Examined, url: str) -> Exchange | None:
+    """Return the answer to long polling at the same Socket.IO server: the best one, or None when nobody asked."""
     wanted = urlsplit(url)
-    for exchange in examined.observation.of(Purpose.SOCKETIO):
+    found: list[Exchange] = []
+    for exchange in examined.observation.exchanges:
         parts = urlsplit(http_url(exchange.url))
-        if (parts.netloc, parts.path) == (wanted.netloc, wanted.path) and exchange.status == 200:
-            return exchange
-    return None
+        same = (parts.netloc, parts.path) == (wanted.netloc, wanted.path)
+        if same and exchange.method == "GET" and "transport=polling" in parts.query and "sid=" not in parts.query:
+            found.append(exchange)
+    return min(found, key=lambda exchange: exchange.status != 200, default=None)
 
 
 def _proxy(examined: Examined, exchange: Exchange) -> str:
