@@ -21,7 +21,7 @@ from app.core.observation import JudgedCall, Observation, ScanRequest, is_redire
 from app.core.plan import FOREIGN_ORIGIN, PHASES, as_fetch, documents_to_ask, noted, order_calls, origin_variants, slash_variant
 from app.core.report import Report
 from app.core.report_build import build_report, conclude
-from app.core.urls import InvalidTarget, origin_of, parse_target
+from app.core.urls import InvalidTarget, origin_of, parse_target, resolve
 from app.net import Net
 from app.probes import http, websocket
 from app.probes.judging import judge_call
@@ -156,7 +156,7 @@ class Scan:
                 return exchange
             location = exchange.header("location") or ""
             try:
-                url = parse_target(urljoin(url, location))
+                url = parse_target(resolve(location, url) or location)
             except InvalidTarget as error:
                 raise ScanFailed(f"{url} redirects to an address that cannot be opened: {error}", self.done()) from error
         raise ScanFailed(f"{self.request.page_url} redirects without end: {MAX_REDIRECTS} hops, the last to {url}.", self.done())

@@ -29,9 +29,9 @@ def test_headers_and_credentials_go_with_every_call():
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (Ask("not a url at all"), ""),
-        (Ask(""), ""),
-        (Ask("ftp://127.0.0.1/"), ""),
+        (Ask("not a url at all"), "spaces"),
+        (Ask(""), "address"),
+        (Ask("ftp://127.0.0.1/"), "http"),
         (Ask("http://127.0.0.1", None, ("PUT items",)), "--call"),
         (Ask("http://127.0.0.1", None, (), ("no colon",)), "--header"),
         (Ask("http://127.0.0.1", None, (), (), "sometimes"), "--credentials"),
