@@ -123,7 +123,6 @@ def demo(tmp_path: Path, launcher: str) -> tuple[subprocess.Popen[str], int, Pat
 
 
 def wait_until(condition) -> None:
-    """Wait as long as the test may run; a condition that never holds ends in the suite's timeout, not in a guess."""
     while not condition():
         time.sleep(0.05)
 
