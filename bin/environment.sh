@@ -27,6 +27,6 @@ environment() {
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
   for file in "$@"; do files+=(-r "$file"); done
   say "Installing $* …"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "${files[@]}" </dev/null
+  .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input "${files[@]}" </dev/null
   printf '%s' "$wanted" >"$stamp"
 }
