@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from app.core.cors import judge
 from app.core.exchange import Head, Headers
 from app.core.verdict import Answer, Body, FetchCall, Missing, SentRequest, Verdict
@@ -23,6 +25,8 @@ _BODY_KINDS = ("text", "urlencoded", "multipart", "blob", "bytes")
 _SERVER_HEADERS: Headers = (("Cache-Control", "no-store"), ("Content-Type", "text/plain"), ("Date", "-"), ("Server", "-"))
 _CONTENT_LENGTH: Headers = (("Content-Length", "2"),)
 _NO_LENGTH = frozenset({204, 304})
+# The origin "null" of a case is a sandboxed frame in this page.
+_TOP_LEVEL = "http://app.test"
 # What the test server says where it was told nothing.
 _UNKNOWN = Answer(Head(404), Head(404, _SERVER_HEADERS))
 
@@ -45,15 +49,16 @@ def parse_case(line: str | bytes) -> Case:
         BadCase: not JSON, a field is missing, or has the wrong type.
     """
     try:
-        case = json.loads(line)
-    except ValueError as error:
-        raise BadCase(f"not JSON: {error}") from error
+        case = from_json(line)  # three times as fast as json, but strict: no lone surrogates, no byte order mark
+    except ValueError:
+        case = _slowly(line)
     if not isinstance(case, dict):
         raise BadCase("a case must be a JSON object")
     request = _member(case, "request", dict, "the case")
     responses = _member(case, "responses", dict, "the case")
+    origin = _member(request, "origin", str, "request")
     call = FetchCall(
-        origin=_member(request, "origin", str, "request"),
+        origin=origin,
         url=_member(request, "url", str, "request"),
         method=_member(request, "method", str, "request", "GET"),
         headers=_headers(request.get("headers", []), "request.headers"),
@@ -61,8 +66,16 @@ def parse_case(line: str | bytes) -> Case:
         credentials=_one_of(request, "credentials", _CREDENTIALS, "same-origin"),
         mode=_one_of(request, "mode", _MODES, "cors"),
         redirect=_one_of(request, "redirect", _REDIRECTS, "follow"),
+        top_level=_TOP_LEVEL if origin == "null" else "",
     )
     return Case(case.get("id"), call, {url: _answer(url, answer) for url, answer in responses.items()})
+
+
+def _slowly(line: str | bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise BadCase(f"not JSON: {error}") from error
 
 
 def _member(data: Mapping[str, Any], name: str, kind: type, where: str, default: Any = None) -> Any:

@@ -137,7 +137,8 @@ def headers_check(head: Response, names: tuple[str, ...], credentialed: bool, pr
 def preflight_check(head: Response, request: Request, origin: str, names: tuple[str, ...], profile: Profile) -> Stop | None:
     """Judge a preflight's answer in the order that decides the console text (A.5)."""
     if head.status in REDIRECT_STATUSES and (profile is Profile.STANDARD or head.get("location")):
-        return Stop("P0", "preflight_status", "preflight_redirect", str(head.status))
+        broken = profile is Profile.CHROMIUM and url_parts(head.locations[0] or head.locations[-1], request.url.href) is None
+        return Stop("P0", "preflight_status", "preflight_location" if broken else "preflight_redirect", str(head.status))
     credentialed = request.credentialed
     return (
         as_preflight(cors_check(head, origin, credentialed))

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from app.core.cors_checks import Stop
 from app.core.cors_fetch import Hop
+from app.core.urls import resolve
 
 _ACAO = "The 'Access-Control-Allow-Origin' header "
 _VALID = " Have the server send the header with a valid value."
@@ -17,7 +18,8 @@ CORS_TEXTS = {
     "mismatch": _ACAO + "has a value '{value}' that is not equal to the supplied origin." + _VALID,
     "credentials": "The value of the 'Access-Control-Allow-Credentials' header in the response is '{value}' which must be 'true' "
     "when the request's credentials mode is 'include'.",
-    "same_origin_redirect": "Cross origin requests are not allowed when using 'same-origin' fetch mode.",
+    "redirect_scheme": "Cross origin requests are only supported for protocol schemes: chrome, chrome-experimental-site-token-provider, "
+    "chrome-extension, chrome-untrusted, data, http, https, isolated-app.",
     "bad_methods": "Cannot parse Access-Control-Allow-Methods response header field in preflight response.",
     "bad_headers": "Cannot parse Access-Control-Allow-Headers response header field in preflight response.",
     "method": "Method {value} is not allowed by Access-Control-Allow-Methods in preflight response.",
@@ -37,6 +39,7 @@ FETCH_TEXTS = {
 }
 # The rest is told by the network stack: "GET http://… net::ERR_…" in DevTools.
 NET_ERRORS = {
+    "preflight_location": "net::ERR_INVALID_REDIRECT",
     "blocked_port": "net::ERR_UNSAFE_PORT",
     "redirect_error": "net::ERR_FAILED",
     "invalid_redirect": "net::ERR_INVALID_REDIRECT",
@@ -58,18 +61,25 @@ def console_text(stop: Stop, origin: str, hops: list[Hop]) -> str:
     """
     last = hops[-1]
     reason = stop.reason
+    if reason == "silent_credentials":
+        return "TypeError: Failed to fetch"  # the console says nothing else
+    if reason == "same_origin_redirect":
+        return f"Unsafe attempt to load URL {last.shown} from frame with URL {origin}/. Domains, protocols and ports must match."
     if reason == "mixed_content":
         return (
-            f"Mixed Content: The page at '{origin}/' was loaded over HTTPS, but requested an insecure resource '{last.url.href}'. "
+            f"Mixed Content: The page at '{origin}/' was loaded over HTTPS, but requested an insecure resource '{last.shown}'. "
             "This request has been blocked; the content must be served over HTTPS."
         )
     if reason in FETCH_TEXTS:
-        return f"Fetch API cannot load {last.url.href}. {FETCH_TEXTS[reason].format(value=stop.value, origin=origin)}"
+        return f"Fetch API cannot load {last.shown}. {FETCH_TEXTS[reason].format(value=stop.value, origin=origin)}"
     if reason in NET_ERRORS:
         status = f" {_status(last)}" if reason == "redirect_error" else ""
-        return f"{last.method} {last.url.href} {NET_ERRORS[reason]}{status}"
-    redirected = f"(redirected from '{hops[0].url.href}') " if last.url.href != hops[0].url.href else ""
-    prefix = f"Access to fetch at '{last.url.href}' {redirected}from origin '{origin}' has been blocked by CORS policy: "
+        return f"{last.method} {last.shown} {NET_ERRORS[reason]}{status}"
+    at = last.shown
+    if reason == "redirect_scheme" and last.location is not None:
+        at = resolve(last.location, last.url.href) or last.location
+    redirected = f"(redirected from '{hops[0].shown}') " if at != hops[0].shown else ""
+    prefix = f"Access to fetch at '{at}' {redirected}from origin '{origin}' has been blocked by CORS policy: "
     if reason in PREFLIGHT_TEXTS:
         return prefix + PREFLIGHT + PREFLIGHT_TEXTS[reason]
     if reason.startswith("preflight_"):

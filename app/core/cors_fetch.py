@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from app.core import cors_checks as checks
 from app.core.cors_checks import Response, Stop
-from app.core.cors_headers import BODY_HEADER_NAMES, CLIENT_HINTS, QUIRKY_NAMES, SAFELISTED_METHODS, Profile, is_safelisted, unsafe_names
+from app.core.cors_headers import BODY_HEADER_NAMES, CLIENT_HINTS, QUIRKY_NAMES, SAFELISTED_METHODS, Profile, unsafe_names
 from app.core.cors_request import BLOCKED_PORTS, Request, UrlParts
 from app.core.exchange import Head
-from app.core.urls import is_loopback_host
+from app.core.urls import is_loopback_host, same_site
 from app.core.verdict import Answer, FetchCall, Missing, SentRequest
 
+_QUIRKY_STATUSES = checks.REDIRECT_STATUSES | {407}
 Find = Callable[[str], Answer | None]  # by absolute URL without fragment and credentials
 
 
@@ -33,7 +34,12 @@ class Hop:
     cached: bool = False  # an earlier preflight of the same call still covers this hop
     actual: Response | None = None
     location: str | None = None  # when redirected
-    hints_dropped: bool = False
+    fragment: str = ""  # of the first URL, or of the last Location that had one; only the console shows it
+
+    @property
+    def shown(self) -> str:
+        """The URL as the console shows it."""
+        return self.url.href + self.fragment
 
 
 @dataclass(slots=True)
@@ -59,16 +65,18 @@ class _Fetch:
     tainting: str = "basic"
     redirects: int = 0
     origin_lost: bool = False  # Chromium, no-cors: "Origin: null" after a cross-origin hop
+    method_changed: bool = False
     hops: list[Hop] = field(default_factory=list)
     sent: list[SentRequest] = field(default_factory=list)
     first_preflight: SentRequest | None = None
-    # URL, origin and credentials of preflights that may be reused, with the methods and names they allow.
+    # By URL (Chromium: with its fragment) and origin: credentialed or not, methods and names that a preflight of this call allows.
     cache: dict[tuple[str, str], tuple[bool, tuple[str, ...], frozenset[str]]] = field(default_factory=dict)
     rule: str = "M1"
 
     def run(self) -> Decision | Missing:
         while True:
             hop = Hop(len(self.hops), self.request.url, self.request.method)
+            hop.fragment = hop.url.fragment or (self.hops[-1].fragment if self.hops else "")
             self.hops.append(hop)
             ended = self._gate(hop) or self._preflight(hop)
             if ended is None:
@@ -134,7 +142,7 @@ class _Fetch:
         return stop
 
     def _is_cached(self, hop: Hop) -> bool:
-        entry = self.cache.get((hop.url.bare, hop.origin))
+        entry = self.cache.get((hop.shown, hop.origin))
         if entry is None:
             return False
         credentialed, methods, names = entry
@@ -145,7 +153,7 @@ class _Fetch:
     def _remember(self, hop: Hop, head: Response) -> None:
         if checks.max_age_s(head) > 0:
             methods = checks.parse_token_list(head.get(checks.ACAM)) or ()
-            self.cache[hop.url.bare, hop.origin] = (self.request.credentialed, methods, checks.allowed_header_names(head))
+            self.cache[hop.shown, hop.origin] = (self.request.credentialed, methods, checks.allowed_header_names(head))
 
     def _actual(self, hop: Hop) -> Decision | Stop | Missing | None:
         """Send the request itself and judge its answer; None means that a redirect is followed."""
@@ -159,12 +167,16 @@ class _Fetch:
             return Missing("actual", hop.url.bare, request.method, headers, self.rule)
         fields = request.headers
         self.sent.append(
-            SentRequest("actual", hop.url.bare, request.method, origin, None, "authorization" in fields, fields.get("content-type"))
+            SentRequest(
+                "actual", hop.url.bare, request.method, origin, None, "authorization" in fields, _trimmed(fields.get("content-type"))
+            )
         )
         head = hop.actual = Response.of(answer.actual)
         chromium = self.profile is Profile.CHROMIUM
         if chromium and checks.conflicting_locations(head):
             return Stop("D2", "redirect", "conflicting_locations")
+        if chromium and head.status == 407:
+            return Stop("C4", "answer_readable", "proxy_auth", "407")
         redirect = checks.redirect_of(head, hop.url, self.profile)
         if chromium and redirect is not None and redirect.target is None:
             return Stop("D2", "redirect", "invalid_redirect", redirect.location)
@@ -176,8 +188,8 @@ class _Fetch:
             stop = checks.policy_check(head, request.origin, hop.url)
             if stop is not None:
                 return stop
-        if head.status in checks.REDIRECT_STATUSES and (redirect is not None or not chromium):
-            if request.redirect == "error":
+        if head.status in checks.REDIRECT_STATUSES:
+            if request.redirect == "error" and (redirect is not None or not chromium):
                 return Stop("D1", "redirect", "redirect_error")
             if request.redirect == "manual":
                 self.rule = "D1"
@@ -190,8 +202,20 @@ class _Fetch:
 
     def _origin_header(self, hop: Hop) -> str | None:
         if self.tainting != "cors" and self.request.method in ("GET", "HEAD"):
-            return None
+            return "null" if self._shows_storage_access() else None
         return "null" if self.origin_lost and self.tainting != "cors" else hop.origin
+
+    def _shows_storage_access(self) -> bool:
+        """Whether Chromium adds Origin although neither CORS nor the method asks for it: to a credentialed request that could be
+        granted storage access, because a frame without an origin of its own asks for the site of the page around it.
+
+        Decided at the first URL; redirects keep the header until the method changes. Seen with third-party cookies blocked.
+        Source: https://privacycg.github.io/storage-access-headers/
+        """
+        request = self.request
+        if self.profile is not Profile.CHROMIUM or request.origin != "null" or not (request.credentialed and request.top_level):
+            return False
+        return not self.method_changed and same_site(request.top_level, self.hops[0].url.bare)
 
     def _end(self, response_type: str, head: Response) -> Decision:
         return Decision(True, self.rule, response_type, None, self.hops, self.sent, head, self.first_preflight)
@@ -203,13 +227,14 @@ class _Fetch:
         if target is None:
             return Stop("D2", "redirect", "invalid_redirect", redirect.location)
         if not target.is_http:
-            return Stop("D3", "redirect", "unsafe_redirect", target.scheme)
+            return Stop("D3", "redirect", self._unsafe_redirect(head, target), target.scheme)
         if self.redirects == checks.MAX_REDIRECTS:
             return Stop("D4", "redirect", "too_many_redirects")
         self.redirects += 1
         if target.has_credentials:
             if chromium:
-                return Stop("D5" if request.mode == "cors" and self._leaves(target) else "D6", "redirect", "redirect_credentials")
+                loud = request.mode == "cors" and self._leaves(target)
+                return Stop("D5" if loud else "D6", "redirect", "redirect_credentials" if loud else "silent_credentials")
             if (request.mode == "cors" and request.origin != target.origin) or self.tainting == "cors":
                 return Stop("D5", "redirect", "redirect_credentials")
         if target.origin != hop.url.origin:
@@ -220,18 +245,31 @@ class _Fetch:
             request.headers.pop("authorization", None)
         if chromium and target.origin != request.origin:
             for name in CLIENT_HINTS:
-                if request.headers.pop(name, None) is not None:
-                    hop.hints_dropped = True
+                request.headers.pop(name, None)
         method = checks.method_after(head.status, request.method)
         if method != request.method:
+            self.method_changed = True
             request.method, request.has_body = method, False
             for name in BODY_HEADER_NAMES:
                 request.headers.pop(name, None)
         request.url = target
         return None
 
+    def _unsafe_redirect(self, head: Response, target: UrlParts) -> str:
+        """Choose between two texts: Chromium's CORS layer speaks when it must start the request anew, else the network stack."""
+        request = self.request
+        method = checks.method_after(head.status, request.method)
+        anew = self.tainting != "cors" or method != request.method or method not in SAFELISTED_METHODS
+        anew = anew or bool(unsafe_names(request.headers, self.profile))
+        return "redirect_scheme" if request.mode == "cors" and anew else "unsafe_redirect"
+
     def _leaves(self, target: UrlParts) -> bool:
         return self.tainting == "cors" or self.request.origin != target.origin
+
+
+def _trimmed(value: str | None) -> str | None:
+    """Return a value as a server reads it: joining an empty value leaves a space at the end."""
+    return None if value is None else value.strip(" \t")
 
 
 def run(request: Request, find: Find, profile: Profile) -> Decision | Missing:
@@ -245,12 +283,10 @@ def run(request: Request, find: Find, profile: Profile) -> Decision | Missing:
 
 def is_alike_in_both_profiles(call: FetchCall, decision: Decision) -> bool:
     """Whether the standard surely decides as Chromium did, because nothing in which they differ (A.10) came up."""
-    for name, value in call.headers:
-        key = name.lower()
-        if key in QUIRKY_NAMES and not (key == "content-type" and is_safelisted(key, value, Profile.STANDARD)):
-            return False
+    if any(name.lower() in QUIRKY_NAMES for name, _ in call.headers):
+        return False
     for hop in decision.hops:
         for response in (hop.preflight, hop.actual):
-            if response is not None and (response.status in checks.REDIRECT_STATUSES or len(response.locations) > 1):
+            if response is not None and (response.status in _QUIRKY_STATUSES or len(response.locations) > 1):
                 return False
     return True

@@ -41,16 +41,16 @@ _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _SIMPLE_CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 _NO_CORS_NAMES = frozenset({"accept", "accept-language", "content-language", "content-type"})
 
-# Chromium also safelists these (S8); DNS-like hints of the device and the network.
+# Chromium also safelists these (S8); most are hints about the device and the network.
 _CHROMIUM_NUMBERS = frozenset({"device-memory", "dpr", "downlink"})
 _CHROMIUM_INTEGERS = frozenset({"width", "viewport-width", "rtt"})
 _CHROMIUM_EFFECTIVE_TYPES = frozenset({"slow-2g", "2g", "3g", "4g"})
 # Dropped by Chromium when a redirect leaves the page's origin.
 CLIENT_HINTS = _CHROMIUM_NUMBERS | _CHROMIUM_INTEGERS | {"ect"}
 # Headers with which the profiles may part.
-QUIRKY_NAMES = CLIENT_HINTS | {"user-agent", "intervention", "save-data", "range", "content-type", "authorization"}
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+QUIRKY_NAMES = CLIENT_HINTS | {"user-agent", "intervention", "save-data", "range", "authorization"}
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_INTEGER = re.compile(r"[0-9]+")
 
 # Deleted when a redirect turns the method into GET.
 BODY_HEADER_NAMES = ("content-encoding", "content-language", "content-location", "content-type")
@@ -111,7 +111,7 @@ def is_safelisted(name: str, value: str, profile: Profile) -> bool:
         case "accept-language" | "content-language":
             return _LANGUAGE.fullmatch(value) is not None
         case "content-type":
-            return _UNSAFE_BYTE.search(value) is None and _essence(value, profile) in _SIMPLE_CONTENT_TYPES
+            return _UNSAFE_BYTE.search(value) is None and _essence(value) in _SIMPLE_CONTENT_TYPES
         case "range":
             return _is_simple_range(value, profile)
     return profile is Profile.CHROMIUM and _is_chromium_safelisted(name, value)
@@ -125,16 +125,12 @@ def _is_chromium_safelisted(name: str, value: str) -> bool:
     if name in _CHROMIUM_NUMBERS:
         return _NUMBER.fullmatch(value) is not None
     if name in _CHROMIUM_INTEGERS:
-        return _INTEGER.fullmatch(value) is not None and -(2**31) <= int(value) < 2**31
-    return name == "ect" and value.lower() in _CHROMIUM_EFFECTIVE_TYPES
+        return _INTEGER.fullmatch(value) is not None
+    return name == "ect" and value in _CHROMIUM_EFFECTIVE_TYPES
 
 
-def _essence(value: str, profile: Profile) -> str:
+def _essence(value: str) -> str:
     """Return the MIME essence in lower case, or "" when it cannot be parsed."""
-    if profile is Profile.CHROMIUM:
-        # Chromium ends the type at the first space, tab, semicolon or parenthesis.
-        essence = re.split(r"[ \t;(]", value.strip(" \t"), maxsplit=1)[0]
-        return essence.lower()
     kind, slash, rest = value.strip(HTTP_SPACE).partition("/")
     subtype = rest.partition(";")[0].rstrip(HTTP_SPACE)
     return f"{kind}/{subtype}".lower() if slash and is_token(kind) and is_token(subtype) else ""
@@ -146,7 +142,7 @@ def _is_simple_range(value: str, profile: Profile) -> bool:
         return False
     first = int(match[1])
     last = int(match[2]) if match[2] else None
-    if profile is Profile.CHROMIUM and max(first, last or 0) > 2**63 - 1:
+    if profile is Profile.CHROMIUM and max(first, last or 0) >= 2**63 - 1:
         return False
     return last is None or first <= last
 

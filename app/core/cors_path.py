@@ -114,7 +114,7 @@ class _Path:
         if head is None:
             return
         order = list(_PREFLIGHT_ORDER)
-        if stop is not None and stop.reason in ("preflight_redirect", "conflicting_locations"):
+        if stop is not None and stop.reason in ("preflight_redirect", "preflight_location", "conflicting_locations"):
             order.insert(0, order.pop(2))  # a redirect ends it before the CORS check
         request_checks = self._preflight_checks(hop, head)
         for key in order:
@@ -184,6 +184,9 @@ class _Path:
         return self._step(hop, "redirect", title, stop.rule, detail, *looks, stop=True)
 
     def _readable(self, hop: Hop, head: Response, stop: Stop | None) -> Step:
+        if stop is not None and stop.reason == "proxy_auth":
+            detail = "Chromium takes 407 from anything but a proxy for an error; the standard would let the script read it."
+            return self._step(hop, "answer_readable", "Status 407", stop.rule, detail, Look("status", "407", "407"), stop=True)
         if stop is not None and stop.step == "answer_readable":
             looks = (Look("cross-origin-resource-policy", stop.value, stop.value), Look("origin", self.call.origin))
             detail = "The server keeps other origins from loading this resource in mode no-cors."

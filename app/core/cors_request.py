@@ -43,6 +43,7 @@ class UrlParts:
     host: str
     port: int
     has_credentials: bool
+    fragment: str = ""  # with its "#"
 
     @property
     def is_http(self) -> bool:
@@ -55,7 +56,7 @@ def url_parts(url: str, base: str | None = None) -> UrlParts | None:
     parsed = urls.parse(url, base)
     if parsed is None:
         return None
-    href = parsed.href.partition("#")[0]
+    href, mark, fragment = parsed.href.partition("#")
     scheme = parsed.protocol[:-1]
     has_credentials = bool(parsed.username or parsed.password)
     bare = href
@@ -64,7 +65,7 @@ def url_parts(url: str, base: str | None = None) -> UrlParts | None:
         bare = f"{scheme}://{parsed.host}{parsed.pathname}{parsed.search}"
     origin = f"{scheme}://{parsed.host}" if is_http else "null"
     port = int(parsed.port) if parsed.port else (443 if scheme == "https" else 80)
-    return UrlParts(href, bare, origin, scheme, parsed.hostname, port, has_credentials)
+    return UrlParts(href, bare, origin, scheme, parsed.hostname, port, has_credentials, mark + fragment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Request:
     credentials: str
     mode: str
     redirect: str
+    top_level: str = ""  # origin of the page around a frame
     dropped: tuple[str, ...] = ()  # header names that the guard dropped
 
     @property
@@ -98,6 +100,7 @@ class Request:
 
 
 _FAILED = "Failed to execute 'fetch' on 'Window': "
+_NO_BYTES = "String contains non ISO-8859-1 code point."
 _CONTENT_TYPES = {
     "text": "text/plain;charset=UTF-8",
     "urlencoded": "application/x-www-form-urlencoded;charset=UTF-8",
@@ -119,17 +122,20 @@ def _blob_type(given: str) -> str:
 
 def build(call: FetchCall, profile: Profile) -> Request | BadCall:
     """Run the Request constructor's checks in the order in which Chromium reports them."""
+    if not is_byte_string(call.method):
+        text = f"TypeError: {_FAILED[:-2]}: Failed to read the 'method' property from 'RequestInit': {_NO_BYTES}"
+        return BadCall("Q1", text, "The method holds a character above U+00FF.", call.method)
     for name, value in call.headers:
         if not (is_byte_string(name) and is_byte_string(value)):
             return BadCall(
                 "Q4",
-                f"TypeError: {_FAILED[:-2]}: Failed to read the 'headers' property from 'RequestInit': "
-                "String contains non ISO-8859-1 code point.",
+                f"TypeError: {_FAILED[:-2]}: Failed to read the 'headers' property from 'RequestInit': {_NO_BYTES}",
                 "A header holds a character above U+00FF.",
                 name,
                 value,
             )
-    url = url_parts(call.url)
+    page = _page_origin(call.origin)
+    url = url_parts(call.url) or (url_parts(call.url, f"{page}/") if page != "null" else None)
     if url is None:
         return BadCall("Q3", f"TypeError: {_FAILED}Failed to parse URL from {call.url}", "The URL cannot be parsed.", call.url)
     if url.has_credentials:
@@ -161,7 +167,16 @@ def build(call: FetchCall, profile: Profile) -> Request | BadCall:
         if content_type and "content-type" not in headers and not _append(headers, "content-type", content_type, call.mode, profile):
             dropped.append("Content-Type")
     return Request(
-        _page_origin(call.origin), url, method, headers, call.body is not None, call.credentials, call.mode, call.redirect, tuple(dropped)
+        origin=page,
+        url=url,
+        method=method,
+        headers=headers,
+        has_body=call.body is not None,
+        credentials=call.credentials,
+        mode=call.mode,
+        redirect=call.redirect,
+        top_level=call.top_level,
+        dropped=tuple(dropped),
     )
 
 
@@ -178,7 +193,7 @@ def _bad_method(call: FetchCall) -> BadCall | None:
         text = f"TypeError: {_FAILED}'{call.method}' HTTP method is unsupported."
         return BadCall("Q1", text, f"Scripts may not send {call.method.upper()}.", call.method)
     if call.mode == "no-cors" and normalize_method(call.method) not in SAFELISTED_METHODS:
-        text = f"TypeError: {_FAILED}'{call.method}' is unsupported in no-cors mode."
+        text = f"TypeError: {_FAILED}'{normalize_method(call.method)}' is unsupported in no-cors mode."
         return BadCall("Q2", text, "Mode no-cors allows GET, HEAD and POST only.", call.method)
     return None
 

@@ -29,7 +29,9 @@ REDIRECT_STOPS = {
     "invalid_redirect": ("The redirect target is no URL", "The Location header cannot be parsed as a URL."),
     "conflicting_locations": ("Two Location headers differ", "Chromium drops an answer with several Location headers that differ."),
     "unsafe_redirect": ("The redirect leaves http", "A fetch() may be redirected to http and https only."),
+    "redirect_scheme": ("The redirect leaves http", "A fetch() may be redirected to http and https only."),
     "too_many_redirects": ("Too many redirects", "A browser follows 20 redirects, not more."),
+    "silent_credentials": ("The redirect target holds a password", "Location names a user or password, which Chromium refuses."),
     "redirect_credentials": ("The redirect target holds a password", "Location names a user or password, which browsers refuse."),
 }
 
@@ -127,7 +129,7 @@ def _failed(stop: Stop, hop: Hop) -> tuple[str, str]:
             return "another origin is allowed", f"The value must equal {hop.origin}, byte for byte."
         case "credentials":
             return "credentials are not allowed", "Access-Control-Allow-Credentials must be exactly true, in lower case, once."
-        case "redirect":
+        case "redirect" | "location":
             return "redirect is refused", "A preflight is never redirected, whatever headers the answer has."
         case "conflicting_locations":
             return "two Location headers differ", "Chromium drops such an answer."

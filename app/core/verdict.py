@@ -26,6 +26,7 @@ class FetchCall:
     credentials: str = "same-origin"  # "omit", "same-origin", "include"
     mode: str = "cors"  # "cors", "no-cors", "same-origin"
     redirect: str = "follow"  # "follow", "manual", "error"
+    top_level: str = ""  # serialized origin of the page around, when the call is made in a frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ Case = dict[str, Any]
 Observed = dict[str, Any]
 
 PAGE_ORIGIN = "http://app.test"
-PAGE_HTML = b"<!doctype html><title>lab</title><iframe name=opaque sandbox=allow-scripts srcdoc='<title>opaque</title>'></iframe>"
+PAGE_HTML = b"<!doctype html><title>lab</title><iframe sandbox=allow-scripts srcdoc='<title>opaque</title>'></iframe>"
 # Sent with every answer unless the case sets the header itself.
 SERVER_HEADERS = (
     ("Cache-Control", "no-store"),
@@ -41,7 +41,8 @@ async cases => {
     try {
       const init = {method, headers, credentials, mode, redirect};
       if (kind) init.body = body(kind);
-      const answer = await fetch(url, init);
+      const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no answer within 20 s")), 20000));
+      const answer = await Promise.race([fetch(url, init), late]);
       return {ok: true, type: answer.type, status: answer.status, redirected: answer.redirected,
               exposed: [...new Set([...answer.headers.keys()])].sort()};
     } catch (error) {
@@ -108,7 +109,7 @@ def _response(status: int, headers: Sequence[Sequence[str]], body: bytes, method
     pairs = [*headers, *(pair for pair in SERVER_HEADERS if pair[0].lower() not in names)]
     head = "".join(f"{name}: {value}\r\n" for name, value in pairs)
     empty = method == "HEAD" or status in (204, 304)
-    length = "" if status == 204 else f"Content-Length: {len(body)}\r\n"
+    length = "" if status in (204, 304) else f"Content-Length: {len(body)}\r\n"
     return f"HTTP/1.1 {status} X\r\n{head}{length}\r\n".encode() + (b"" if empty else body)
 
 
@@ -161,9 +162,11 @@ async def open_lab(port: int = 0) -> AsyncIterator[Lab]:
         try:
             page = await browser.new_page()
             await page.goto(f"{PAGE_ORIGIN}/page")
-            opaque = next(frame for frame in page.frames if frame.name == "opaque")
-            await opaque.wait_for_load_state()
-            yield Lab(server, page, opaque)
+            element = await page.wait_for_selector("iframe", state="attached")
+            frame = await element.content_frame() if element else None
+            assert frame is not None
+            await frame.wait_for_load_state()
+            yield Lab(server, page, frame)
         finally:
             await browser.close()
             listening.close()
