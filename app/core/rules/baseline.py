@@ -4,6 +4,7 @@ import hashlib
 import re
 from urllib.parse import quote, unquote, urlsplit
 
+from app.core.architecture import is_bot_wall
 from app.core.exchange import Exchange, Purpose
 from app.core.observation import Observation
 from app.core.urls import origin_of
@@ -15,20 +16,6 @@ _MISSING = (Purpose.MISSING_API, Purpose.MISSING_PAGE, Purpose.MISSING_ASSET)
 _NONCE = re.compile(r"""\bnonce=["']?[^"'\s>]+""", re.I)
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=-]{24,}")
 _TIME = re.compile(r"\d{2}:\d{2}:\d{2}(?:\.\d+)?")
-_BOT_WALL = re.compile(
-    r"<title>\s*(?:just a moment|attention required|access denied|un momento|einen moment)|/cdn-cgi/challenge-platform/"
-    r"|_incapsula_resource|captcha-delivery\.com|px-captcha|awswaf|verify(?:ing)? (?:that )?you are (?:a )?human",
-    re.I,
-)
-
-
-def is_bot_wall(exchange: Exchange) -> bool:
-    """Whether a bot check answered instead of the application."""
-    if exchange.header("cf-mitigated") or exchange.header("x-amzn-waf-action"):
-        return True
-    if exchange.media_type not in ("text/html", "") or exchange.status not in (202, 401, 403, 405, 429, 503):
-        return False
-    return bool(_BOT_WALL.search(exchange.text()[:20_000]))
 
 
 def says_nothing(exchange: Exchange) -> bool:
