@@ -6,7 +6,7 @@ from tests.mends.sites import Case
 PUT = """const response = await fetch("__API__/api/items/1", {
     method: "PUT",
     credentials: "include",
-    headers: { "Content-Type": "application/json", "X-Api-Key": "1" },
+    headers: { "Content-Type": "application/json", "X-Workspace-Id": "1" },
     body: "{}",
   });"""
 GET = 'const response = await fetch("__API__/api/items");'

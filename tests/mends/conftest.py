@@ -12,6 +12,7 @@ from playwright.async_api import BrowserContext, Playwright, async_playwright
 
 from app.core.observation import ScanRequest
 from app.core.report import Report
+from app.engine.scan import run
 from app.net import AddressPolicy, Net
 from tests.mends.sites import OTHER, SHOP, Site, end_django_forks, server_certificate
 
@@ -122,8 +123,6 @@ class Scanner:
         return self._loop.run(self._report(site))
 
     async def _report(self, site: Site) -> Report:
-        from app.engine.scan import run
-
         policy = AddressPolicy(mode="private")
         async with Net(policy, user_agent="Seamwatch-tests", ca_file=str(self._authority), resolve=site.resolve) as net:
             return await run(ScanRequest(site.page_url), net)

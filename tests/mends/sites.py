@@ -138,6 +138,11 @@ class Site:
         return f"{self.page_origin}/"
 
     @property
+    def expression(self) -> str:
+        """The call itself, without what becomes of it."""
+        return self.call[self.call.index("fetch(") : self.call.rindex(")") + 1]
+
+    @property
     def strangers_url(self) -> str:
         """The same page on another site: "localhost" is not "127.0.0.1"."""
         return self.page_url.replace("127.0.0.1", "localhost")
@@ -164,7 +169,9 @@ class Site:
         self.starts += 1
         here = self.folder / f"{self.case.id}-{self.starts}"
         region = Region(self.case.code, self.case.framework, mended)
-        call = self.call if mended is None or self.case.framework != "javascript" else mended
+        call = self.call
+        if mended is not None and self.case.framework == "javascript":
+            call = call.replace(self.expression, mended)
         used = [self.case.app or self.case.framework, *(["nginx"] if self.case.proxied else [])]
         for source in [APPS / "page", *(APPS / name for name in used)]:
             own = source.name == self.case.framework

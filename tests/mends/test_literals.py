@@ -23,7 +23,7 @@ ORDINARY = MendFacts(
     socket_path="/ws/chat",
     cookie="sid",
     url="http://localhost:8000/api/items",
-    code='fetch("http://localhost:8000/api/items", { method: "put" });',
+    code='fetch("http://localhost:8000/api/items", { method: "put" })',
 )
 STRANGE = MendFacts(
     page_origin=f"https://app.example{HOSTILE}",

@@ -27,12 +27,12 @@ def facts_of(site: Site) -> MendFacts:
         page_origin=site.page_origin,
         api_origin=site.api_origin,
         methods=("GET", "PUT"),
-        headers=("content-type", "x-api-key"),
+        headers=("content-type", "x-workspace-id"),
         credentials="include" in site.call,
         path=urlsplit(called).path,
         socket_path=urlsplit(called).path,
         url=called,
-        code=site.call,
+        code=site.expression if "fetch(" in site.call else "",
     )
 
 

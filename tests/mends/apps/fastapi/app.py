@@ -21,6 +21,11 @@ from starlette.middleware.sessions import SessionMiddleware
 
 app.add_middleware(SessionMiddleware, secret_key="a secret of the tests")
 # end only
+# only: DEP-02
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+app.add_middleware(ProxyHeadersMiddleware)
+# end only
 # only: SES-01, DEP-02
 from fastapi.middleware.cors import CORSMiddleware
 

@@ -46,7 +46,7 @@ CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOWED_ORIGINS = ["__PAGE_ORIGIN__"]
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_METHODS = ["GET", "POST"]
-CORS_ALLOW_HEADERS = ["content-type", "x-api-key"]
+CORS_ALLOW_HEADERS = ["content-type", "x-workspace-id"]
 # end fault
 # only: COR-08
 CORS_ALLOWED_ORIGINS = ["__PAGE_ORIGIN__"]
@@ -56,7 +56,7 @@ CORS_ALLOWED_ORIGINS = ["__PAGE_ORIGIN__"]
 # fault: COR-09 | end of settings.py, in place of other CORS_ settings
 CORS_ALLOWED_ORIGINS = ["__MISSPELT_ORIGIN__"]
 CORS_ALLOW_CREDENTIALS = True
-CORS_ALLOW_HEADERS = ["content-type", "x-api-key"]
+CORS_ALLOW_HEADERS = ["content-type", "x-workspace-id"]
 # end fault
 # fault: COR-11 | end of settings.py, in place of other CORS_ settings
 CORS_ALLOW_ALL_ORIGINS = True
