@@ -6,6 +6,10 @@ from enum import StrEnum
 from app.core.exchange import Headers
 
 
+# Stands for a header value, or a part of one, that looked secret or was computed: names matter to a verdict, these values do not.
+UNKEPT = "…"
+
+
 class SourceKind(StrEnum):
     SCRIPT = "script"
     PAGE = "page"  # inline script, or an attribute

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from app.core.exchange import Exchange, Purpose
 from app.core.findings import Severity
-from app.core.inventory import Call, Inventory, SourceKind
+from app.core.inventory import UNKEPT, Call, Inventory, SourceKind
 from app.core.observation import is_redirect
 from app.core.urls import is_loopback_host, origin_of
 from app.core.verdict import Body, FetchCall
@@ -17,9 +17,10 @@ SIMPLE_METHODS = frozenset({"GET", "HEAD", "POST"})
 
 
 def as_fetch(call: Call, page_origin: str) -> FetchCall:
-    """Return the `fetch()` that this call of the inventory makes from the page."""
+    """Return the `fetch()` that this call of the inventory makes from the page; a value that was not kept becomes "x"."""
     body = Body(call.body) if call.body else None
-    return FetchCall(page_origin, call.url, call.method, call.headers, body, call.credentials, call.mode, call.redirect)
+    headers = tuple((name, value.replace(UNKEPT, "x")) for name, value in call.headers)
+    return FetchCall(page_origin, call.url, call.method, headers, body, call.credentials, call.mode, call.redirect)
 
 
 def order_calls(inventory: Inventory) -> tuple[Call, ...]:

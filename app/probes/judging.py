@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable
 from app.core.cors import judge
 from app.core.exchange import Exchange, Head, Headers, Purpose
 from app.core.findings import Certainty
-from app.core.inventory import Call
+from app.core.inventory import UNKEPT, Call
 from app.core.observation import JudgedCall
 from app.core.verdict import Answer, FetchCall, Missing, Verdict
 
 SAFE = frozenset({"GET", "HEAD"})
 MAX_HOPS = 6  # a call whose redirects go further is unknown
-UNKEPT = "…"  # the inventory's stand-in for a secret value
 
 Ask = Callable[..., Awaitable[Exchange | None]]
 
@@ -24,6 +23,7 @@ async def judge_call(call_id: str, call: Call, fetch: FetchCall, ask: Ask | None
 
     Unsafe methods are never sent: a GET to the same URL stands in, and the verdict is inferred.
     """
+    unknown = frozenset(name.lower() for name, value in call.headers if UNKEPT in value)
     answers: dict[str, Answer] = {}
     used: list[int] = []
     certainty, why = Certainty.OBSERVED, ""
@@ -35,7 +35,7 @@ async def judge_call(call_id: str, call: Call, fetch: FetchCall, ask: Ask | None
             return JudgedCall(
                 call_id, call, fetch, None, Certainty.UNKNOWN, "Not asked: the scan asks a few calls of each API.", tuple(used)
             )
-        exchange = await _send(outcome, ask)
+        exchange = await _send(outcome, unknown, ask)
         if exchange is None or exchange.response is None:
             text = exchange.failure_text if exchange else "The scan had no request left for it."
             if exchange:
@@ -51,16 +51,23 @@ async def judge_call(call_id: str, call: Call, fetch: FetchCall, ask: Ask | None
     return JudgedCall(call_id, call, fetch, None, Certainty.UNKNOWN, f"It redirects more than {MAX_HOPS} times.", tuple(used))
 
 
-async def _send(missing: Missing, ask: Ask) -> Exchange | None:
+async def _send(missing: Missing, unknown: frozenset[str], ask: Ask) -> Exchange | None:
     if missing.kind == "preflight":
         return await ask(Purpose.PREFLIGHT, missing.url, missing.headers, method="OPTIONS")
     method = missing.method.upper() if missing.method.upper() in SAFE else "GET"
-    return await ask(Purpose.ACTUAL, missing.url, sendable(missing.headers, method == missing.method.upper()), method=method)
+    return await ask(Purpose.ACTUAL, missing.url, sendable(missing.headers, unknown, method == missing.method.upper()), method=method)
 
 
-def sendable(headers: Headers, same_method: bool) -> Headers:
-    """Return the headers to send for a call: without unknown secrets, and without body headers where a GET stands in."""
-    kept = [(name, value) for name, value in headers if UNKEPT not in value and (same_method or not name.lower().startswith("content-"))]
+def sendable(headers: Headers, unknown: frozenset[str], same_method: bool) -> Headers:
+    """Return the headers to send for a call.
+
+    Args:
+        unknown: names, lower case, whose values the inventory did not keep: they are left out.
+        same_method: False where a GET stands in; then the headers of a body are left out.
+    """
+    kept = [
+        (name, value) for name, value in headers if name.lower() not in unknown and (same_method or not name.lower().startswith("content-"))
+    ]
     if not any(name.lower() == "accept" for name, _ in kept):
         kept.append(("Accept", "application/json"))
     return tuple(kept)

@@ -96,3 +96,8 @@ def test_a_call_of_the_inventory_becomes_the_fetch_that_the_page_makes():
 )
 def test_progress_notes_what_is_worth_knowing_about_an_answer(exchange, text, severity):
     assert noted(exchange) == (text, severity)
+
+
+def test_a_header_value_that_was_not_kept_is_still_a_value_that_a_browser_accepts():
+    fetch = as_fetch(Call("PUT", f"{API}/x", (("Authorization", "Bearer …"),)), PAGE)
+    assert fetch.headers == (("Authorization", "Bearer x"),)

@@ -207,3 +207,13 @@ async def test_no_cookie_or_token_value_reaches_the_report():
         text = dump(await scan(f"{served.url}/", api_url=other.url))
     for secret in ("t0p-s3cret-token", "c00kie-value-1234", "abcdef123456"):
         assert secret not in text
+
+
+async def test_a_header_whose_value_is_not_known_is_asked_for_in_the_preflight_and_never_sent():
+    script = "fetch('%s/api/me',{headers:{'X-CSRFToken':read('csrftoken')}})"
+    allow = ("Access-Control-Allow-Origin: *", "Access-Control-Allow-Headers: *")
+    api = spa("", **{"api/me": http_answer("200 OK", "{}", "Content-Type: application/json", *allow)})
+    async with site(api) as other, site(spa(script % other.url)) as served:
+        report = await scan(f"{served.url}/")
+    assert (report.calls[0].allowed, report.calls[0].sent[0].acrh) == (True, "x-csrftoken")
+    assert not any("x-csrftoken" in headers for _, _, headers in other.asked)
