@@ -5,8 +5,10 @@ from made import API, DJANGO_404, FASTAPI_404, FLASK_404, JSON_200, PAGE, RANDOM
 
 from app.core.exchange import Purpose
 from app.core.findings import Certainty, Framework, SeamKind, Severity
-from app.core.inventory import Source, SourceKind
+from app.core.inventory import Call, Source, SourceKind
+from app.core.observation import JudgedCall
 from app.core.rules.origins import near_miss
+from app.core.verdict import FetchCall
 
 ITEMS = f"{API}/api/items"
 FOREIGN = (("Origin", "https://seamwatch.invalid"),)
@@ -620,3 +622,15 @@ def test_title_has_no_full_stop_and_no_exclamation():
         assert not finding.title.endswith((".", "!"))
         assert finding.explanation.endswith(".")
         assert "!" not in finding.explanation
+
+
+def test_mend_lists_all_methods_and_headers_of_the_frontend_also_where_the_value_is_hidden():
+    site = Site()
+    site.runs("FastAPI")
+    site.says(f"OPTIONS {ITEMS}", starlette_refuses("method"))
+    site.calls("DELETE", ITEMS)
+    hidden = Call("PUT", ITEMS, (("Authorization", "…"), ("Content-Type", "application/json")), source=Source(SourceKind.SCRIPT))
+    site.judged.append(JudgedCall("call-2", hidden, FetchCall(PAGE, ITEMS, "PUT"), None, Certainty.UNKNOWN))
+    code = site.findings()["COR-07"].mends[0].code
+    for word in ("PUT", "DELETE", "authorization", "content-type", PAGE):
+        assert word in code

@@ -63,7 +63,7 @@ def facts_for(examined: Examined, api_origin: str, *, calls: Sequence[Call] = ()
     counted = list(calls) or [call for call in examined.inventory.calls if origin_of(call.url) == api_origin]
     used = {call.method.upper() for call in counted}
     methods = [method for method in METHOD_ORDER if method in used] + sorted(used - {*METHOD_ORDER, "HEAD", "OPTIONS"})
-    names = {name for call in counted for name in preflight_names(FetchCall(page_origin, call.url, call.method, call.headers))}
+    names = {name for call in counted for name in _asked_names(page_origin, call)}
     prefix = next((path_of(base) for base in examined.inventory.api_bases if origin_of(base) == api_origin), "/api/")
     return MendFacts(
         page_origin=page_origin,
@@ -75,6 +75,12 @@ def facts_for(examined: Examined, api_origin: str, *, calls: Sequence[Call] = ()
         api_prefix=prefix,
         **{name: redact_text(value) if name == "code" else redact_url(value) for name, value in more.items()},
     )
+
+
+def _asked_names(page_origin: str, call: Call) -> tuple[str, ...]:
+    # The inventory writes "…" for a secret, which no header may hold; the names are what counts.
+    headers = tuple((name, value.replace("…", "x")) for name, value in call.headers)
+    return preflight_names(FetchCall(page_origin, call.url, call.method, headers))
 
 
 def recognised(examined: Examined, origin: str, path: str = "/") -> tuple[Framework, ...]:
