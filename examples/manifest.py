@@ -32,7 +32,7 @@ class Example:
     description: str  # one line
     technologies: tuple[str, ...]
     architecture: str  # Architecture.kind
-    joining: str  # Architecture.joining
+    joining: str  # Architecture.joining of the right variant; a broken one may call elsewhere
     variants: tuple[Variant, ...]
     api_path: str  # path of the API, below its origin
     scheme: str = "http"
@@ -124,7 +124,7 @@ EXAMPLES: tuple[Example, ...] = (
         name="flask_api",
         title="Bookshelf",
         description="A JSON API in Flask with flask-cors, called by a page on another port",
-        technologies=("Flask", "flask-cors"),
+        technologies=("Flask", "Flask-CORS"),
         architecture="decoupled",
         joining="separate origins",
         api_path="/api/books",
@@ -166,7 +166,7 @@ EXAMPLES: tuple[Example, ...] = (
         title="Chat",
         description="Flask-SocketIO with a small client of its own",
         technologies=("Flask", "Flask-SocketIO"),
-        architecture="hybrid",
+        architecture="decoupled",
         joining="same origin",
         api_path="/socket.io/",
         sockets=("/socket.io/?EIO=4&transport=websocket",),
@@ -180,7 +180,7 @@ EXAMPLES: tuple[Example, ...] = (
         title="Chat room",
         description="Django Channels under Daphne, open to its own pages only",
         technologies=("Django", "Channels"),
-        architecture="hybrid",
+        architecture="decoupled",
         joining="same origin",
         api_path="/ws/chat/",
         sockets=("/ws/chat/",),

@@ -23,7 +23,16 @@ from examples.serving import LOOPBACK, parse_options
 FAULTS = {"scheme": "no ProxyFix (API-05), and a call to an http:// address (DEP-02)"}
 CA_FILE = Path(__file__).parent / ".certificates" / "ca.pem"
 PAGE_SIZE = 3
-REPORTS = [f"{month} 2026" for month in ("January", "February", "March", "April", "May", "June", "July", "August")]
+REPORTS = [
+    "January 2026: visits rose by a tenth after the new start page.",
+    "February 2026: a quiet month, and the fastest pages so far.",
+    "March 2026: two hours of outage on the 14th, explained inside.",
+    "April 2026: the search finds what people look for.",
+    "May 2026: half of all visits come from phones.",
+    "June 2026: the archive has moved, and every old link still works.",
+    "July 2026: holidays, and a third fewer visits.",
+    "August 2026: back to the figures of spring.",
+]
 
 
 def create_app(fault: str = "") -> Flask:

@@ -273,7 +273,7 @@ def test_shell_answers_routes_of_the_frontend_and_when_broken_everything(offers:
 
 def test_bundle_names_a_development_host_only_in_its_broken_variant(offers: Offers):
     named = {
-        variant: "host.docker.internal" in ask_page(offers["spa_bundle", variant], "/assets/app.js").text
+        variant: "host.docker.internal" in ask_page(offers["spa_bundle", variant], "/assets/quotes.js").text
         for variant in ("right", "broken", "address")
     }
     assert named == {"right": False, "broken": False, "address": True}

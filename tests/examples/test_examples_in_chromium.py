@@ -273,7 +273,7 @@ async def test_reports_follow_the_next_link(offers: Offers, tab: Watched):
     await tab.open(offers["https_reports", "right"])
     await tab.status_is("All reports are up to date.")
     await tab.page.get_by_role("button", name="More").click()
-    await expect(tab.page.get_by_text("April 2026")).to_be_visible()
+    await expect(tab.page.get_by_text("April 2026: the search")).to_be_visible()
     assert tab.said == []
 
 
@@ -283,4 +283,4 @@ async def test_plain_http_is_blocked_on_the_secure_page(offers: Offers, tab: Wat
     await tab.hears(f"Mixed Content: The page at '{offer.page_url}' was loaded over HTTPS, but requested an insecure resource")
     await tab.page.get_by_role("button", name="More").click()
     await expect(tab.page.locator("#status")).to_have_text("Failed to fetch")
-    await expect(tab.page.get_by_text("April 2026")).to_have_count(0)
+    await expect(tab.page.get_by_text("April 2026: the search")).to_have_count(0)
