@@ -44,7 +44,9 @@ def scan(
     credentials: Annotated[str, typer.Option(help="Credentials mode of the calls to try: omit, same-origin or include.")] = "same-origin",
     output_format: Annotated[Format, typer.Option("--format", help="How to write the report.")] = Format.TEXT,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report to this file instead of standard output.")] = None,
-    fail_on: Annotated[FailOn, typer.Option(help="Exit with 1 when there is a finding of this severity or worse.")] = FailOn.HIGH,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="Exit with 1 when there is a finding of this severity or worse; never: always 0.")
+    ] = FailOn.NEVER,
     ca_file: Annotated[Path | None, typer.Option(help="Trust the certificates of this authority (PEM) too.")] = None,
     resolve: Annotated[
         list[str] | None, typer.Option(help="Answer for a host yourself, as curl does: 'app.example:443:127.0.0.1'. May repeat.")

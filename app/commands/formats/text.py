@@ -34,7 +34,8 @@ def as_text(report: Report, *, color: bool = False) -> str:
     for finding in report.findings:
         _finding(console, finding, report)
     _calls(console, report.calls)
-    return out.getvalue()
+    # Padding fills each line to the full width.
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def _plain(text: str) -> str:
@@ -61,9 +62,12 @@ def _finding(console: Console, finding: Finding, report: Report) -> None:
     about = [finding.seam.value, finding.certainty.value, finding.hits]
     console.print(Text(f"         {' · '.join(part for part in about if part)}", style="dim"))
     console.print(Padding(Text(_plain(finding.explanation)), (0, 0, 0, 9)))
+    last: int | None = None
     for piece in finding.evidence:
-        where = f" (request {piece.exchange})" if piece.exchange else ""
-        text = Text(f"{piece.text}{where}")
+        if piece.exchange and piece.exchange != last:
+            console.print(Padding(Text(f"Request {piece.exchange}", style="dim"), (0, 0, 0, 9)))
+        last = piece.exchange
+        text = Text(piece.text)
         if piece.faulty and piece.faulty in piece.text:
             start = piece.text.index(piece.faulty)
             text.stylize("red underline", start, start + len(piece.faulty))
