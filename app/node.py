@@ -18,6 +18,8 @@ def put_on_path(bin_dir: Path) -> None:
         return
     package = Path(spec.submodule_search_locations[0])
     modules = package / "lib" / "node_modules" / "npm" / "bin"
+    # Else Reflex fetches bun by a script from the net, although the lock file is npm's.
+    os.environ.setdefault("REFLEX_USE_NPM", "1")
     bin_dir.mkdir(parents=True, exist_ok=True)
     for name, target in {"node": package / "bin" / "node", "npm": modules / "npm-cli.js", "npx": modules / "npx-cli.js"}.items():
         link = bin_dir / name
