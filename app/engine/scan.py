@@ -212,7 +212,9 @@ class Scan:
                     self.ask(Purpose.NULL_ORIGIN, url, (("Origin", "null"), *JSON)),
                 ]
             )
-            if any(judged.verdict and not judged.verdict.allowed and judged.verdict.rule in {"C1", "C2", "P1"} for judged in mine):
+            if any(
+                judged.verdict and not judged.verdict.allowed and judged.verdict.rule.removeprefix("P") in {"C1", "C2"} for judged in mine
+            ):
                 variants = origin_variants(inventory.page_origin)
                 await gather(self.ask(Purpose.ORIGIN_VARIANT, url, (("Origin", variant), *JSON)) for variant in variants)
 
