@@ -9,7 +9,7 @@ from app.components.icons import IconName, glyph, icon
 
 def error_line(error: rx.Var[str], error_id: str | rx.Var[str]) -> rx.Component:
     """Return the sentence under a field, or nothing while `error` is empty."""
-    return rx.cond(error != "", rx.el.p(glyph("down"), rx.el.span(error), id=error_id, class_name="err c-down"))
+    return rx.cond(error != "", rx.el.p(glyph("down"), rx.el.span(error), id=error_id, role="alert", class_name="err c-down"))
 
 
 def _control(input_: rx.Component, error: rx.Var[str] | None, icon_name: IconName | None, classes: str) -> rx.Component:

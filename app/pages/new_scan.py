@@ -84,7 +84,9 @@ def _call(row: rx.vars.ObjectVar[CallRow]) -> rx.Component:
     plain = {"auto_complete": "off", "auto_capitalize": "none", "spell_check": False}
     return rx.el.li(
         text_field("Method", f"method-{number}", error=row.method_error, class_name="mono", default_value="GET", list=_METHODS, **plain),
-        text_field("Path or address", f"url-{number}", error=row.url_error, class_name="mono", placeholder="/api/items/1", **plain),
+        text_field(
+            "Path or address", f"url-{number}", error=row.url_error, class_name="mono", placeholder="/api/items/1", auto_focus=True, **plain
+        ),
         text_area("Headers, one a line", f"headers-{number}", error=row.headers_error, rows=1, placeholder="X-Requested-With: fetch"),
         select_field("Credentials", f"credentials-{number}", _CREDENTIALS, error=row.credentials_error),
         rx.el.div(

@@ -86,7 +86,7 @@ def _request(row: rx.vars.ObjectVar[RequestRow]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(row.time, class_name="desk f mono s nw"),
         rx.el.td(
-            rx.el.span(rx.el.b(row.method), " ", rx.el.span(row.url, class_name="url"), class_name="mono s"),
+            rx.el.span(rx.el.b(row.method), rx.el.span(row.url, class_name="url"), class_name="mono s"),
             rx.el.span(noted, class_name="phone s m nt"),
         ),
         rx.el.td(row.answer, class_name="num mono s"),
@@ -97,20 +97,20 @@ def _request(row: rx.vars.ObjectVar[RequestRow]) -> rx.Component:
     )
 
 
-def _requests() -> rx.Component:
+def _requests(*, live: bool = True) -> rx.Component:
     columns = head(("Time", "desk"), "Request", ("Answer", "num"), ("ms", "num"), ("Noted", "desk"))
     waiting = rx.cond(ScanState.only_noteworthy, "Nothing noteworthy so far.", "The first answer is awaited.")
     return card(
         "Requests",
         rx.cond(
             ScanState.rows.length() > 0,
-            table(columns, rx.el.tbody(rx.foreach(ScanState.rows, _request)), label="Requests, newest first"),
+            table(columns, rx.el.tbody(rx.foreach(ScanState.rows, _request)), label="Requests, newest first", class_name="reqs"),
             rx.el.div(waiting, class_name="empty"),
         ),
         # Counts are announced, not each row.
         rx.el.span(ScanState.requests, " requests", class_name="vh", role="status"),
-        aside=live_dot("as they happen"),
-        tools=(checkbox("Only noteworthy", checked=ScanState.only_noteworthy, on_change=ScanState.set_only_noteworthy),),
+        aside=live_dot("as they happen") if live else "newest first",
+        tools=(checkbox("Only noteworthy", default_checked=ScanState.only_noteworthy, on_change=ScanState.set_only_noteworthy),),
     )
 
 
@@ -130,7 +130,8 @@ def _found() -> rx.Component:
 
 def _ended(what: str, kind: str) -> rx.Component:
     """A scan that gave no report: why, and the way on."""
-    why = rx.cond(ScanState.error != "", ScanState.error, "Cancelled before it ended." if kind == "cancelled" else "The scan did not end.")
+    asked = rx.cond(ScanState.requests > 0, f"Cancelled after {ScanState.requests} requests.", "Cancelled before it ended.")
+    why = rx.cond(ScanState.error != "", ScanState.error, asked if kind == "cancelled" else "The scan did not end.")
     unharmed = "Nothing was written there: a scan only reads."
     return rx.el.div(
         rx.el.div(rx.el.h1(ScanState.host, f" {what}", class_name="any"), rx.el.p(ScanState.started, class_name="s f"), class_name="head"),
@@ -141,6 +142,7 @@ def _ended(what: str, kind: str) -> rx.Component:
             link_button("All scans", href="/scans", kind="ghost"),
             class_name="row wrap",
         ),
+        rx.cond(ScanState.requests > 0, rx.el.div(_requests(live=False), class_name="asked")),
         class_name="stack form",
     )
 

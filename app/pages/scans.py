@@ -4,7 +4,7 @@ import reflex as rx
 
 from app.components.button import button, link_button
 from app.components.empty import empty
-from app.components.icons import spinner
+from app.components.icons import glyph, spinner
 from app.components.panel_error import panel_error
 from app.components.severity import severity_counts
 from app.components.shell import Crumb, app_shell, favicon
@@ -74,7 +74,11 @@ def _row(row: rx.vars.ObjectVar[ListedScan]) -> rx.Component:
     sentence = rx.cond(
         row.running,
         rx.el.span(spinner(), row.sentence, class_name="st"),
-        rx.el.span(row.sentence, class_name=rx.cond(row.has_report, "clamp", "clamp m")),
+        rx.cond(
+            row.glyph != "",
+            rx.el.span(glyph(row.glyph), rx.el.span(row.sentence, class_name="m"), class_name="st noted"),
+            rx.el.span(row.sentence, class_name="clamp"),
+        ),
     )
     return rx.el.tr(
         rx.el.td(

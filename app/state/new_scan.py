@@ -6,8 +6,8 @@ from typing import Any
 import reflex as rx
 
 from app.services import scans
-from app.services.errors import Invalid, SeamwatchError, Unauthenticated
-from app.services.scan_form import MAX_CALLS, CallForm, ScanForm, parse_headers
+from app.services.errors import FieldError, Invalid, SeamwatchError, Unauthenticated
+from app.services.scan_form import MAX_CALLS, CallForm, ScanForm, parse_headers, to_request
 from app.state.session import actor_of
 from app.state.shown import new_scan_path, sign_in_path
 
@@ -59,8 +59,6 @@ class NewScanState(rx.State):
         if len(self.rows) < MAX_CALLS:
             row, self._next_row = CallRow(self._next_row), self._next_row + 1
             self.rows = [*self.rows, row]
-            return rx.set_focus(f"url-{row.id}")
-        return None
 
     @rx.event
     async def remove_call(self, row_id: int):
@@ -88,18 +86,27 @@ class NewScanState(rx.State):
         """Read the fields. A row without a path is left out: an empty one is no mistake."""
         used = [row for row in self.rows if _text(form, f"url-{row.id}")]
         self.rows = used
-        calls = []
+        calls: list[CallForm] = []
+        errors: list[FieldError] = []
         for place, row in enumerate(used):
+            headers = ()
             try:
                 headers = parse_headers(_text(form, f"headers-{row.id}"))
             except Invalid as error:
-                raise Invalid(f"calls.{place}.headers", error.message) from error
+                errors.append(FieldError(f"calls.{place}.headers", error.message))
             method, credentials = _text(form, f"method-{row.id}") or "GET", _text(form, f"credentials-{row.id}") or "same-origin"
             calls.append(CallForm(method, _text(form, f"url-{row.id}"), headers, credentials, _body_kind(headers, method)))
-        return ScanForm(_text(form, "url"), _text(form, "api"), tuple(calls))
+        scan_form = ScanForm(_text(form, "url"), _text(form, "api"), tuple(calls))
+        if errors:  # what else is wrong is said in the same go
+            try:
+                to_request(scan_form)
+            except Invalid as error:
+                errors += error.errors
+            raise Invalid(errors[0].field, errors[0].message, *errors[1:])
+        return scan_form
 
     def _show(self, invalid: Invalid):
-        """Put each sentence under its field, and the focus on the first field at fault."""
+        """Put each sentence under its field, and the focus on an address at fault."""
         for error in invalid.errors:
             match error.field.split("."):
                 case ["page_url"]:
@@ -113,14 +120,9 @@ class NewScanState(rx.State):
                     self.calls_error = error.message
                 case _:
                     self.form_error = error.message
-        if self.page_error:
-            return rx.set_focus("url")
-        if self.api_error:
-            return rx.set_focus("api")
-        at_fault = next(
-            (f"{part}-{row.id}" for row in self.rows for part in ("url", "method", "headers") if getattr(row, f"{part}_error")), ""
-        )
-        return rx.set_focus(at_fault) if at_fault else None
+        if self.page_error or self.api_error:
+            return rx.set_focus("url" if self.page_error else "api")
+        return None
 
 
 def _text(form: dict[str, Any], name: str) -> str:

@@ -14,7 +14,7 @@ from app.services.scans import ScanRow
 from app.state.pacing import paced
 from app.state.report import ReportState
 from app.state.session import actor_of
-from app.state.shown import PAGE_ROWS, counted, host_of, new_scan_path, seconds, sign_in_path, when, without_scheme
+from app.state.shown import PAGE_ROWS, counted, host_of, new_scan_path, seconds, sign_in_path, when
 
 _PUSH_S = 0.25  # at most four pushes a second
 _ABOUT = 40  # requests of an ordinary scan, for the progress
@@ -125,7 +125,9 @@ class ScanState(rx.State):
                 self.title = f"Cancelled: {self.host} · Seamwatch"
             case _:
                 self.title, self.icon = _report_title(row), _report_icon(row)
-        return ReportState.load if row.status == ScanStatus.DONE else None
+        if row.status == ScanStatus.DONE:
+            return ReportState.load
+        return None if self._all else ScanState.recall
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
@@ -144,6 +146,19 @@ class ScanState(rx.State):
                 self._show()
         yield ScanState.open
 
+    @rx.event(background=True, supersedes=True)
+    async def recall(self):
+        """Show what a scan without a report asked before it ended, as far as that is still known."""
+        async with self:
+            scan_id, actor = self._id, await actor_of(self)
+        events = [event async for event in scans.follow(actor, scan_id)]
+        async with self:
+            if self._id == scan_id and not self._all:
+                for event in events:
+                    self._take(event)
+                self.requests = len(self._all)
+                self._filter()
+
     def _take(self, event: ScanEvent) -> None:
         at = datetime.fromisoformat(event.at)
         if event.status == ScanStatus.RUNNING:
@@ -156,7 +171,7 @@ class ScanState(rx.State):
         if event.noted and event.severity and _rank(event.severity) < _rank(self._worst.get(event.noted, "")):
             self._worst[event.noted] = event.severity.value
         if event.request:
-            self._all.append(_row(event, at))
+            self._all.append(_row(event, at, self.page_url.partition("://")[0] + "://"))
 
     def _show(self) -> None:
         """Put what was taken into the vars."""
@@ -219,7 +234,8 @@ def _rank(severity: Severity | str) -> int:
     return Severity(severity).rank if severity else 9
 
 
-def _row(event: ScanEvent, at: datetime) -> RequestRow:
+def _row(event: ScanEvent, at: datetime, shown_without: str) -> RequestRow:
+    """Return the row of a request; the scheme is shown where it differs from the page's."""
     request = event.request
     assert request is not None
     severity = event.severity.value if event.severity else ""
@@ -227,7 +243,7 @@ def _row(event: ScanEvent, at: datetime) -> RequestRow:
         id=request.id,
         time=at.strftime("%H:%M:%S.%f")[:-3],
         method=request.method,
-        url=without_scheme(request.url)[:300],
+        url=request.url.removeprefix(shown_without)[:300],
         answer=str(request.status) if request.status else request.failure.replace("_", " ") or "–",
         ms=f"{request.duration_ms:.0f}",
         noted=event.noted,

@@ -24,6 +24,7 @@ class ListedScan:
     api: str
     status: str
     sentence: str
+    glyph: str  # of a scan without a report: "down", "paused"; "" otherwise
     critical: int
     high: int
     medium: int
@@ -125,7 +126,8 @@ class ScansState(rx.State):
             return ScansState.hush
         self.selected = [kept for kept in self.selected if kept != scan_id]
         self.notice, self.undo_id = f"Scan of {host} deleted.", scan_id
-        return [await self._read(), ScansState.hush]
+        follow_up = await self._read()
+        return [follow_up, ScansState.hush] if follow_up else ScansState.hush
 
     @rx.event
     async def undo(self):
@@ -167,6 +169,7 @@ def _listed(row: ScanRow, selected: list[str]) -> ListedScan:
         api=api if api != host else "",
         status=row.status.value,
         sentence=_sentence(row),
+        glyph={ScanStatus.FAILED: "down", ScanStatus.CANCELLED: "paused"}.get(row.status, ""),
         critical=row.critical,
         high=row.high,
         medium=row.medium,
