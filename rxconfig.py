@@ -11,6 +11,7 @@ from app.core.urls import is_loopback_host
 from app.settings import settings
 
 _settings = settings()
+os.environ.setdefault("REFLEX_USE_GRANIAN", "true")  # else it depends on what the examples have installed
 node.put_on_path(_settings.data_dir / "node")
 if not is_loopback_host(urlsplit(_settings.public_url).hostname or ""):
     # Where the browser finds the socket. On this machine Reflex derives it from the port, which in development is another one.

@@ -109,6 +109,7 @@ def serve(of: Settings) -> None:
     from reflex_base.environment import environment
 
     environment.REFLEX_SKIP_COMPILE.set(True)
+    environment.REFLEX_USE_GRANIAN.set(True)  # else it depends on what the examples have installed
     say(f"Seamwatch {of.public_url}")
     reflex_exec.run_backend_prod(of.host, of.port, LogLevel.WARNING, mount_frontend_compiled_app=True)
 
