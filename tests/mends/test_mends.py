@@ -21,28 +21,20 @@ def codes(report: Report) -> set[str]:
 
 
 def facts_of(site: Site) -> MendFacts:
-    """What the rules fill in, for mends that the report does not show."""
-    called = next(part for part in site.call.split('"') if part.startswith(("http", "ws", "/")))
-    return MendFacts(
-        page_origin=site.page_origin,
-        api_origin=site.api_origin,
-        methods=("GET", "PUT"),
-        headers=("content-type", "x-workspace-id"),
-        credentials="include" in site.call,
-        path=urlsplit(called).path,
-        socket_path=urlsplit(called).path,
-        url=called,
-        code=site.expression if "fetch(" in site.call else "",
-    )
+    """What the rules fill in for WS-01."""
+    return MendFacts(page_origin=site.page_origin, api_origin=site.api_origin, path="/ws/chat", socket_path="/ws/chat")
 
 
-def shown_mend(report: Report, site: Site) -> Mend:
-    """Return the mend as the report shows it; where it shows none, as it is made from the same facts."""
+def mend_of(report: Report, site: Site) -> Mend:
+    """Return the mend as the report shows it; where the scan cannot tell, as it is made from the same facts."""
     case = site.case
-    shown = [mend for finding in report.findings if finding.code == case.code for mend in finding.mends if mend.framework == case.framework]
-    made = shown[0] if shown else registry()[case.code, Framework(case.framework)](facts_of(site))
-    assert made is not None
-    return made
+    if not case.in_report:
+        made = registry()[case.code, Framework(case.framework)](facts_of(site))
+        assert made is not None
+        return made
+    (finding,) = (finding for finding in report.findings if finding.code == case.code)
+    (shown,) = (mend for mend in finding.mends if mend.framework == case.framework)
+    return shown
 
 
 def with_upstream(mend: Mend, site: Site) -> Mend:
@@ -64,7 +56,7 @@ def test_the_code_of_the_mend_removes_the_fault(
         assert visitor.outcome(site.page_url).startswith(case.before)
         assert not case.strangers_read or visitor.outcome(site.strangers_url).startswith(case.after)
     assert case.code in codes(faulty) or not case.in_report
-    mend = with_upstream(shown_mend(faulty, site), site)
+    mend = with_upstream(mend_of(faulty, site), site)
     with site.running(mend.code, mend.place):
         mended = scanner.report(site)
         assert visitor.outcome(site.page_url).startswith(case.after)

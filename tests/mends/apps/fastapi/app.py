@@ -86,13 +86,16 @@ API_BASE = "http://api.other.test:__PROXY_PORT__"
 @app.get("/api/items")
 # end not
 # only: API-04, API-05, COR-05
-@app.api_route("/api/items/", methods=["GET", "PUT"])
+@app.get("/api/items/")
+@app.put("/api/items/")
 # end only
 def items():
     return [{"id": 1}]
 
 
-@app.api_route("/api/items/{item_id}", methods=["GET", "PUT", "PATCH"])
+@app.get("/api/items/{item_id}")
+@app.put("/api/items/{item_id}")
+@app.patch("/api/items/{item_id}")
 def item(item_id: int, request: Request):
     return {"id": item_id, "by": request.method}
 
