@@ -207,3 +207,11 @@ def test_documentation_link_to_somebody_elses_api_is_no_call():
 
 def test_own_plain_http_api_that_is_only_named_is_inferred():
     assert "DEP-02" in names("http://app.example:8000").findings()
+
+
+def test_page_that_names_thousands_of_hosts_is_bounded():
+    site = names("http://10.0.0.1:8000")
+    site.literals += [UrlLiteral(f"http://10.1.{number // 250}.{number % 250}:8000", in_script("x")) for number in range(5_000)]
+    finding = site.findings()["DEP-01"]
+    assert len(finding.evidence) <= 4
+    assert len(finding.title) < 200

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from app.core.architecture import is_bot_wall
@@ -10,7 +11,7 @@ from app.core.observation import Observation
 from app.core.urls import origin_of
 
 GATEWAY_STATUSES = frozenset({429, 502, 503, 504, *range(520, 528), 530})  # 52x and 530 are Cloudflare's
-MAX_COMPARED_CHARS = 200_000
+MAX_COMPARED_CHARS = 50_000
 _MISSING = (Purpose.MISSING_API, Purpose.MISSING_PAGE, Purpose.MISSING_ASSET)
 # What differs from answer to answer of the same page: nonces, CSRF tokens, request ids, clock times.
 _NONCE = re.compile(r"""\bnonce=["']?[^"'\s>]+""", re.I)
@@ -25,11 +26,16 @@ def says_nothing(exchange: Exchange) -> bool:
 
 def body_print(exchange: Exchange) -> str:
     """Return a hash of the body with the asked address and everything that changes by itself removed."""
-    text = exchange.text()[:MAX_COMPARED_CHARS]
-    parts = urlsplit(exchange.url)
+    return _print(exchange.url, exchange.text()[:MAX_COMPARED_CHARS])
+
+
+@lru_cache(maxsize=64)
+def _print(url: str, text: str) -> str:
+    # Each rule compares the same few answers with the same page.
+    parts = urlsplit(url)
     segment = parts.path.rstrip("/").rpartition("/")[2]
     # Longest first, or the path would be cut out of the URL and leave its origin behind.
-    for echoed in (exchange.url, exchange.url.partition("?")[0], unquote(exchange.url), parts.path, quote(parts.path), segment):
+    for echoed in (url, url.partition("?")[0], unquote(url), parts.path, quote(parts.path), segment):
         if len(echoed) > 1:
             text = text.replace(echoed, "")
     for varying in (_NONCE, _TOKEN, _TIME):

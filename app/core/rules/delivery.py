@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from app.core.examined import Examined
@@ -17,6 +18,7 @@ from app.core.rules.facts import coded, facts_for, listed, mends_of, path_of, pl
 from app.core.rules.quoting import quote_exchange
 from app.core.urls import host_of, is_loopback_host, is_private_host, origin_of, schemelessly_same_site
 
+MAX_LITERALS = 500  # of a page; hostile ones name tens of thousands of hosts
 _WRITTEN = (SourceKind.SCRIPT, SourceKind.PAGE, SourceKind.FORM)
 _TUNNELS = (".ngrok.io", ".ngrok.app", ".ngrok.dev", ".ngrok-free.app", ".ngrok-free.dev", ".trycloudflare.com", ".loca.lt",
             ".serveo.net", ".localhost.run", ".lhr.life", ".devtunnels.ms", ".telebit.io")  # fmt: skip
@@ -34,6 +36,7 @@ class Reach(IntEnum):
     INTERNET = 3
 
 
+@lru_cache(maxsize=2048)
 def reach_of(host: str) -> Reach:
     """Classify a host."""
     name = host.lower().strip("[]").removesuffix(".")
@@ -64,7 +67,7 @@ def _named_urls(examined: Examined) -> list[Named]:
     uses = [*inventory.calls, *inventory.sockets]
     for url, source, used in [
         *((use.url, use.source, True) for use in uses),
-        *((item.url, item.source, False) for item in inventory.literals),
+        *((item.url, item.source, False) for item in inventory.literals[:MAX_LITERALS]),
     ]:
         origin = origin_of(url)
         if source.kind not in _WRITTEN or origin == "null":
@@ -79,7 +82,7 @@ def _named_urls(examined: Examined) -> list[Named]:
 def _chosen_at_run_time(examined: Examined) -> frozenset[str]:
     """Return the origins that the source takes only on certain hosts: `location.hostname === "localhost" ? … : …`."""
     inventory = examined.inventory
-    named = [*inventory.calls, *inventory.sockets, *inventory.literals]
+    named = [*inventory.calls, *inventory.sockets, *inventory.literals[:MAX_LITERALS]]
     return frozenset(origin_of(item.url) for item in named if _SWITCH.search(item.source.excerpt))
 
 
