@@ -183,6 +183,11 @@ class Redirect:
     location: str
     target: UrlParts | None  # None: it cannot be parsed
 
+    @property
+    def has_spaced_host(self) -> bool:
+        """Whether only spaces in the host keep it from being a URL: Chromium writes them as %20 and finds no such host later."""
+        return " " in self.location and url_parts(self.location.replace(" ", "-")) is not None
+
 
 def redirect_of(head: Response, url: UrlParts, profile: Profile) -> Redirect | None:
     """Return where a redirect status points to, or None when the response is itself the answer (D2)."""

@@ -16,6 +16,8 @@ from app.core.urls import is_loopback_host, same_site
 from app.core.verdict import Answer, FetchCall, Missing, SentRequest
 
 _QUIRKY_STATUSES = checks.REDIRECT_STATUSES | {407}
+# A script's own conditional headers turn the HTTP cache off, and Chromium's preflight cache with it.
+_CONDITIONAL_NAMES = ("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since")
 Find = Callable[[str], Answer | None]  # by absolute URL without fragment and credentials
 
 
@@ -143,7 +145,8 @@ class _Fetch:
 
     def _is_cached(self, hop: Hop) -> bool:
         entry = self.cache.get((hop.shown, hop.origin))
-        if entry is None:
+        # A tainted origin is a new opaque origin each time, so nothing is found for it.
+        if entry is None or self.tainted or any(name in self.request.headers for name in _CONDITIONAL_NAMES):
             return False
         credentialed, methods, names = entry
         star = not self.request.credentialed and not credentialed
@@ -178,7 +181,12 @@ class _Fetch:
         if chromium and head.status == 407:
             return Stop("C4", "answer_readable", "proxy_auth", "407")
         redirect = checks.redirect_of(head, hop.url, self.profile)
-        if chromium and redirect is not None and redirect.target is None:
+        if (
+            chromium
+            and redirect is not None
+            and redirect.target is None
+            and not (request.redirect == "manual" and redirect.has_spaced_host)
+        ):
             return Stop("D2", "redirect", "invalid_redirect", redirect.location)
         if self.tainting == "cors":
             stop = checks.cors_check(head, hop.origin, request.credentialed)
@@ -227,7 +235,7 @@ class _Fetch:
         if target is None:
             return Stop("D2", "redirect", "invalid_redirect", redirect.location)
         if not target.is_http:
-            return Stop("D3", "redirect", self._unsafe_redirect(head, target), target.scheme)
+            return Stop("D3", "redirect", self._unsafe_redirect(target), target.scheme)
         if self.redirects == checks.MAX_REDIRECTS:
             return Stop("D4", "redirect", "too_many_redirects")
         self.redirects += 1
@@ -255,13 +263,10 @@ class _Fetch:
         request.url = target
         return None
 
-    def _unsafe_redirect(self, head: Response, target: UrlParts) -> str:
-        """Choose between two texts: Chromium's CORS layer speaks when it must start the request anew, else the network stack."""
-        request = self.request
-        method = checks.method_after(head.status, request.method)
-        anew = self.tainting != "cors" or method != request.method or method not in SAFELISTED_METHODS
-        anew = anew or bool(unsafe_names(request.headers, self.profile))
-        return "redirect_scheme" if request.mode == "cors" and anew else "unsafe_redirect"
+    def _unsafe_redirect(self, target: UrlParts) -> str:
+        """Choose between two texts: Chromium's CORS layer speaks first, except of the schemes that it leaves to the network stack."""
+        spoken = self.request.mode == "cors" and target.scheme not in ("data", "file", "blob", "about")
+        return "redirect_scheme" if spoken else "unsafe_redirect"
 
     def _leaves(self, target: UrlParts) -> bool:
         return self.tainting == "cors" or self.request.origin != target.origin

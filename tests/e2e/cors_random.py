@@ -98,7 +98,7 @@ EXPOSE_LISTS = ("*", "X-Total-Count", "x-total-count, etag", "", "*, X-Total-Cou
 ANSWER_HEADERS = (
     ("X-Total-Count", "5"), ("ETag", '"x"'), ("Link", "<x>"), ("Set-Cookie", "a=b"), ("Set-Cookie2", "a=b"), ("Last-Modified", "x"),
     ("Expires", "0"), ("Pragma", "no-cache"), ("Content-Language", "de"), ("Retry-After", "1"), ("Vary", "Origin"), ("Location", "/c/x/y"),
-    ("Content-Disposition", "attachment"), ("X-Y", ""), ("X-Request-ID", "1"), ("X-Request-ID", "2"), ("WWW-Authenticate", "Basic realm=x"),
+    ("Content-Disposition", "attachment"), ("X-Y", ""), ("X-Request-ID", "1"), ("X-Request-ID", "2"),
     ("Content-Type", "application/json"), ("Cache-Control", "max-age=60"), ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-site"), ("Cross-Origin-Resource-Policy", "cross-origin"), ("Allow", "GET, PUT"),
     ("X-Content-Type-Options", "nosniff"), ("Timing-Allow-Origin", "*"), ("Access-Control-Max-Age", "600"), ("X-Frame-Options", "DENY"),
