@@ -1,9 +1,12 @@
 """The worker: scans end as they should, whatever happens to them or to it. The examination is faked by hand; the rest is real."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlmodel import select, update
@@ -22,7 +25,7 @@ from app.net import AddressPolicy, Net
 from app.services import scan_queue, scans
 from app.services.access import Actor
 from app.services.scan_form import ScanForm
-from tests.conftest import Cast
+from tests.conftest import ROOT, Cast
 from tests.services.reports import finding, report
 
 FORM = ScanForm("http://app.test/?token=hunter2hunter2")
@@ -265,3 +268,37 @@ async def test_of_many_workers_one_gets_each_scan(cast: Cast):
     claims = await asyncio.gather(*(scan_queue.claim(f"worker {number}") for number in range(8)))
     assert len({claim.public_id for claim in claims if claim}) == 3
     assert sum(claim is not None for claim in claims) == 3
+
+
+KILLED = """
+import asyncio
+from app.engine.scan_worker import ScanWorker
+from app.net import AddressPolicy, Net
+
+async def examine(request, net, on_progress):
+    print("begun", flush=True)
+    await asyncio.Event().wait()
+
+async def main():
+    async with Net(AddressPolicy(), user_agent="test") as net:
+        await ScanWorker(net, slots=1, examine=examine).run()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_killed_in_the_middle_of_a_scan_costs_nothing_but_time(cast: Cast, database: Path):
+    scan_id = await scans.start(cast.alice, FORM)
+    environment = {**os.environ, "SEAMWATCH_DATA_DIR": str(database), "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"begun\n"
+    process.kill()
+    await process.wait()
+    assert await status(cast.alice, scan_id) is ScanStatus.RUNNING
+    await age_lease()
+    examination = Examination(lambda: report(finding("COR-01")))
+    examination.go_on.set()
+    async with working(examination):
+        assert (await events(cast.alice, scan_id))[-1].status is ScanStatus.DONE
+    assert (await scans.get(cast.alice, scan_id)).row.high == 1
