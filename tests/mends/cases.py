@@ -25,6 +25,7 @@ SOCKET = """const socket = new WebSocket("__SOCKET__/ws/chat");
   await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = () => reject(new Error("no socket")); });
   const response = Response.json([socket.readyState]);"""
 LOCALHOST = 'const response = await fetch("http://localhost:__CLOSED_PORT__/api/items");'
+MOVED = 'const response = await fetch("http://api.other.test:__FRONT__/api/items", { headers: { "X-Workspace-Id": "1" } });'
 INSECURE = 'const response = await fetch("http://api.other.test:__PROXY_PORT__/api/items");'
 
 
@@ -36,6 +37,7 @@ def _cases_of(framework: str) -> list[Case]:
         Case("COR-01", framework, PUT, after="{", **behind),
         Case("COR-02", framework, INCLUDE, **behind),
         Case("COR-05", framework, SLASHLESS, **behind),
+        Case("COR-05", framework, MOVED, page="shop", variant="moved", **behind),
         Case("COR-06", framework, PUT, after="{", **behind),
         Case("COR-07", framework, PUT, after="{", **behind),
         # Django sends no header twice by itself: the second one is the proxy's.
@@ -62,6 +64,7 @@ CASES = [
     Case("WS-01", "django", SOCKET, page="same", proxied=True, command="python serve.py __PORT__"),
     Case("WS-01", "fastapi", SOCKET, command="uvicorn app:app --host 127.0.0.1 --port __PORT__ --ws none"),
     Case("COR-05", "javascript", SLASHLESS, app="flask"),
+    Case("COR-05", "javascript", MOVED, app="flask", page="shop", variant="moved"),
     Case("COR-07", "javascript", PATCH, app="flask", after="{"),
     Case("API-04", "javascript", RELATIVE, app="flask", page="same", before="["),
     Case("DEP-01", "javascript", LOCALHOST, app="flask", page="shop"),

@@ -14,7 +14,7 @@ from app.core.observation import ScanRequest
 from app.core.report import Report
 from app.engine.scan import run
 from app.net import AddressPolicy, Net
-from tests.mends.sites import OTHER, SHOP, Site, end_django_forks, server_certificate
+from tests.mends.sites import MOVED, OTHER, SHOP, Site, end_django_forks, server_certificate
 
 Result = TypeVar("Result")
 ARGUMENTS = [
@@ -24,7 +24,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    f"--host-resolver-rules=MAP {SHOP} 127.0.0.1,MAP {OTHER} 127.0.0.1",
+    f"--host-resolver-rules=MAP {SHOP} 127.0.0.1,MAP {OTHER} 127.0.0.1,MAP {MOVED} 127.0.0.1",
 ]
 OUTCOME = "() => document.body && document.body.dataset.outcome"
 

@@ -33,7 +33,7 @@ import uvicorn
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 APPS = Path(__file__).parent / "apps"
-SHOP, OTHER = "shop.test", "api.other.test"  # two sites, both on loopback
+SHOP, OTHER, MOVED = "shop.test", "api.other.test", "api.moved.test"  # sites by name, all on loopback
 START_S = 20.0
 _MARK = re.compile(r"^\s*(?:#|//) (?P<end>end )?(?P<kind>fault|only|not)(?:: (?P<cases>[^|\n]+?))?(?: \| (?P<place>.+))?$")
 # Below the range from which the system takes the ports of outgoing connections: those could occupy a port between two starts.
@@ -105,12 +105,18 @@ class Case:
     command: str = ""  # how the application is started, when that is the fault; "__PORT__" for its port
     before: str = "failed"  # how the outcome in the browser begins
     after: str = "["
+    variant: str = ""  # where a finding has two causes; marks then say "COR-05-moved"
     strangers_read: bool = False  # whether a page of another site reads the answer too, which is the fault then
     in_report: bool = True  # whether the scan can tell: not where the server's own log is the only witness
 
     @property
     def id(self) -> str:
-        return f"{self.code}-{self.framework}"
+        return f"{self.marked}-{self.framework}"
+
+    @property
+    def marked(self) -> str:
+        """The finding as the marks name it."""
+        return f"{self.code}-{self.variant}" if self.variant else self.code
 
 
 class Site:
@@ -122,9 +128,10 @@ class Site:
         self.starts = 0
         scheme = "https" if case.tls else "http"
         front = self.proxy_port if case.proxied else self.app_port
+        self.front = str(front)
         local = f"{scheme}://127.0.0.1:{front}"
         self.upstream = f"http://127.0.0.1:{self.app_port}"
-        self.resolve = {f"{host}:{front}": "127.0.0.1" for host in (SHOP, OTHER)}
+        self.resolve = {f"{host}:{front}": "127.0.0.1" for host in (SHOP, OTHER, MOVED)}
         self.page_origin, self.api_origin = {
             "apart": (f"http://127.0.0.1:{self.page_port}", local),
             "same": (local, local),
@@ -156,6 +163,8 @@ class Site:
             "__PROXY_PORT__": str(self.proxy_port),
             "__CLOSED_PORT__": str(self.closed_port),
             "__PORT__": str(self.app_port),
+            "__FRONT__": self.front,
+            "__OPTIONS__": '{ headers: { "X-Workspace-Id": "1" } }' if self.case.variant == "moved" else "{}",
             "__UPSTREAM__": self.upstream,
             "__CERTIFICATE__": str(self.certificate),
         }
@@ -168,7 +177,7 @@ class Site:
         """Run the site with the fault, or with the mend's code in its place."""
         self.starts += 1
         here = self.folder / f"{self.case.id}-{self.starts}"
-        region = Region(self.case.code, self.case.framework, mended)
+        region = Region(self.case.marked, self.case.framework, mended)
         call = self.call
         if mended is not None and self.case.framework == "javascript":
             call = call.replace(self.expression, mended)
@@ -356,7 +365,7 @@ def server_certificate(folder: Path) -> tuple[Path, Path]:
 
     authority = trustme.CA()
     certificate, root = folder / "server.pem", folder / "authority.pem"
-    authority.issue_cert(SHOP, OTHER).private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    authority.issue_cert(SHOP, OTHER, MOVED).private_key_and_cert_chain_pem.write_to_path(str(certificate))
     authority.cert_pem.write_to_path(str(root))
     ssl.create_default_context(cafile=str(root))  # both are read as they are used
     return certificate, root

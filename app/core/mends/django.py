@@ -4,7 +4,19 @@ from urllib.parse import urlsplit
 
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
-from app.core.mends.literals import assets_prefix, header_names, in_tuple, listed, literal, methods, secure_origin, unknown_prefix, upstream
+from app.core.mends.literals import (
+    MOVED,
+    assets_prefix,
+    header_names,
+    in_tuple,
+    listed,
+    literal,
+    methods,
+    moved_origin,
+    secure_origin,
+    unknown_prefix,
+    upstream,
+)
 
 CORS_PLACE = "end of settings.py, in place of other CORS_ settings"
 END_OF_SETTINGS = "end of settings.py"
@@ -106,6 +118,8 @@ MIDDLEWARE = [
 
 @mend("COR-05", Framework.DJANGO)
 def answer_preflights_without_slash(facts: MendFacts) -> Mend:
+    if moved := moved_origin(facts):
+        return _address(moved, MOVED)
     code = f"{_cors_settings(facts, credentials=False)}\n\n{_SLASH}"
     note = "A redirected preflight shows that CorsMiddleware is missing or too low. The request after it must meet no redirect either."
     return Mend(Framework.DJANGO, CORS_PLACE, code, note=note, install="django-cors-headers")

@@ -5,12 +5,14 @@ from urllib.parse import urlsplit
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
 from app.core.mends.literals import (
+    MOVED,
     assets_prefix,
     cookie_name,
     header_names,
     listed,
     literal,
     methods,
+    moved_origin,
     secure_origin,
     unknown_prefix,
     upstream,
@@ -99,6 +101,8 @@ app.router.default = try_the_other_slash'''
 
 @mend("COR-05", Framework.FASTAPI)
 def answer_preflights_without_slash(facts: MendFacts) -> Mend:
+    if moved := moved_origin(facts):
+        return _address(moved, MOVED)
     code = f"{_cors_code(facts, credentials=False)}\n\n{_SLASH}"
     note = "CORSMiddleware answers the preflight itself; the request after it must meet no redirect either."
     return Mend(Framework.FASTAPI, CORS_PLACE, code, note=note)

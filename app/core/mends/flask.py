@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
 from app.core.mends.literals import (
+    MOVED,
     assets_prefix,
     guarded_prefix,
     header_names,
@@ -12,6 +13,7 @@ from app.core.mends.literals import (
     literal,
     login_path,
     methods,
+    moved_origin,
     secure_origin,
     unknown_prefix,
     upstream,
@@ -79,6 +81,8 @@ def _strict_slashes(note: str) -> Mend:
 
 @mend("COR-05", Framework.FLASK)
 def answer_preflights_without_slash(facts: MendFacts) -> Mend:
+    if moved := moved_origin(facts):
+        return _address(moved, MOVED)
     return _strict_slashes("A route declared with a slash then answers without it too, so the preflight meets no redirect.")
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
-from app.core.mends.literals import answered_path, called_path, literal, secure_origin
+from app.core.mends.literals import MOVED, answered_path, called_path, literal, moved_origin, secure_origin
 
 _METHOD = re.compile(r"""(\bmethod["']?\s*:\s*["'`])([A-Za-z]+)(["'`])""")
 THE_CALL = "in place of the call"
@@ -48,10 +48,9 @@ def _slash(facts: MendFacts, note: str) -> Mend:
 
 @mend("COR-05", Framework.JAVASCRIPT)
 def call_the_final_path(facts: MendFacts) -> Mend:
-    target = urlsplit(facts.location)
-    if target.netloc and f"{target.scheme}://{target.netloc}" != facts.api_origin:
-        final = urlunsplit((target.scheme, target.netloc, target.path, "", ""))
-        return _javascript(_rewritten(facts, facts.url, final, final), "This is where the redirect leads. A preflight follows none.")
+    if moved := moved_origin(facts):
+        origin, path = _origin_and_path(facts.url)
+        return _javascript(_replaced(facts, origin, moved, moved + path), MOVED)
     return _slash(facts, "This is the path that the server answers. A preflight follows no redirect.")
 
 

@@ -16,6 +16,7 @@ _PATH_SAFE = "/-._~!&'()*+,;=:@%"  # RFC 3986, 3.3: pchar and "/"
 _NGINX_PATH_SAFE = "/-._~+@:%"  # without what nginx reads itself: $ { } ; quotes, and regular expressions' signs
 DEFAULT_PREFIX = "/api/"
 DEFAULT_ASSETS = "/assets/"
+MOVED = "The API moves every request to this address, preflights too, and a preflight follows no redirect."
 
 
 def literal(text: str) -> str:
@@ -61,6 +62,14 @@ def answered_path(facts: MendFacts) -> str:
     if target.rstrip("/") == path.rstrip("/") and target != path:
         return target
     return path[:-1] if path.endswith("/") and path != "/" else f"{path}/"
+
+
+def moved_origin(facts: MendFacts) -> str:
+    """Return the origin that the API redirects to when only the origin changes, not the path: a slash is not the cause then."""
+    parts = urlsplit(facts.location)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    moved = parts.scheme in ("http", "https") and parts.netloc and parts.path == facts.path and origin != facts.api_origin
+    return origin if moved else ""
 
 
 def nginx_path(path: str) -> str:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
 from app.core.mends.literals import (
+    MOVED,
     answered_path,
     api_prefix,
     assets_prefix,
@@ -12,6 +13,7 @@ from app.core.mends.literals import (
     cookie_name,
     header_names,
     methods,
+    moved_origin,
     nginx_path,
     quoted,
     secure_origin,
@@ -107,6 +109,8 @@ def _rewrite(facts: MendFacts, note: str) -> Mend:
 
 @mend("COR-05", Framework.NGINX)
 def answer_preflights_without_slash(facts: MendFacts) -> Mend:
+    if moved := moved_origin(facts):
+        return _nginx(PAGE_SERVER, _substituted(facts, moved), f"Until the next build. {MOVED}")
     return _rewrite(
         facts,
         "The application then gets the path it knows, and neither preflight nor request meets a redirect. One line for each such path.",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
 HERE = Path(__file__).parent
 app = FastAPI()
@@ -74,6 +74,23 @@ from fastapi.middleware.cors import CORSMiddleware
 
 app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_credentials=True)
 # end fault
+# only: COR-05-moved
+from fastapi.middleware.cors import CORSMiddleware
+
+app.add_middleware(CORSMiddleware, allow_origins=["__PAGE_ORIGIN__"], allow_headers=["*"])
+
+
+@app.middleware("http")
+async def one_host(request, call_next):
+    if request.headers["host"].startswith("api.other.test"):
+        return RedirectResponse(f"http://api.moved.test:__FRONT__{request.url.path}", 308)
+    return await call_next(request)
+
+
+# end only
+# fault: COR-05-moved | where the address of the API is set for the page
+API_BASE = "http://api.other.test:__FRONT__"
+# end fault
 # fault: DEP-01 | where the address of the API is set for the page
 API_BASE = "http://localhost:__CLOSED_PORT__"
 # end fault
@@ -135,7 +152,7 @@ async def chat(websocket: WebSocket):
     await websocket.close()
 
 
-# only: DEP-01/fastapi, DEP-02/fastapi
+# only: DEP-01/fastapi, DEP-02/fastapi, COR-05-moved/fastapi
 @app.get("/")
 def rendered():
     from jinja2 import Template
@@ -156,7 +173,7 @@ def page(path: str):
 
 
 # end only
-# not: API-01/fastapi, CAC-02/fastapi, DEP-01/fastapi, DEP-02/fastapi
+# not: API-01/fastapi, CAC-02/fastapi, DEP-01/fastapi, DEP-02/fastapi, COR-05-moved/fastapi
 @app.get("/")
 def page():
     return FileResponse(HERE / "dist/index.html")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Flask, request, send_from_directory, session
+from flask import Flask, redirect, request, send_from_directory, session
 
 app = Flask(__name__, static_folder="dist", static_url_path="/static")
 app.secret_key = "a secret of the tests"
@@ -85,6 +85,25 @@ CORS(app, supports_credentials=True)
 # end fault
 # fault: SES-01 | after app = Flask(__name__)
 # end fault
+# only: COR-05-moved
+from flask_cors import CORS
+
+CORS(app, origins=["__PAGE_ORIGIN__"])
+# end only
+# only: COR-05-moved/flask, COR-05-moved/javascript
+
+
+@app.before_request
+def one_host():
+    if request.host.startswith("api.other.test"):
+        return redirect(f"http://api.moved.test:__FRONT__{request.path}", 308)
+    return None
+
+
+# end only
+# fault: COR-05-moved | where the address of the API is handed to the page
+app.config["API_BASE"] = "http://api.other.test:__FRONT__"
+# end fault
 # fault: DEP-01 | where the address of the API is handed to the page
 app.config["API_BASE"] = "http://localhost:__CLOSED_PORT__"
 # end fault
@@ -150,7 +169,7 @@ def chat():
 
 
 # end only
-# only: DEP-01/flask, DEP-02/flask
+# only: DEP-01/flask, DEP-02/flask, COR-05-moved/flask
 @app.get("/")
 def rendered():
     from flask import render_template_string
@@ -159,7 +178,7 @@ def rendered():
 
 
 # end only
-# not: API-01/flask, CAC-02/flask, DEP-01/flask, DEP-02/flask
+# not: API-01/flask, CAC-02/flask, DEP-01/flask, DEP-02/flask, COR-05-moved/flask
 @app.get("/")
 def page():
     return send_from_directory(app.static_folder, "index.html")

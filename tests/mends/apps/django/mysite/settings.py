@@ -25,6 +25,14 @@ MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
 CORS_ALLOWED_ORIGINS = ["__PAGE_ORIGIN__"]
 CORS_ALLOW_CREDENTIALS = True
 # end only
+# only: COR-05-moved
+CORS_ALLOWED_ORIGINS = ["__PAGE_ORIGIN__"]
+CORS_ALLOW_HEADERS = ["x-workspace-id"]
+MIDDLEWARE.insert(0, "mysite.views.one_host")
+# end only
+# fault: COR-05-moved | settings.py, where the address of the API is set for the page
+API_BASE = "http://api.other.test:__FRONT__"
+# end fault
 # fault: DEP-01 | settings.py, where the address of the API is set for the page
 API_BASE = "http://localhost:__CLOSED_PORT__"
 # end fault

@@ -19,10 +19,10 @@ urlpatterns = [
     path("api/me", views.me),
     path("login/", views.login),
     # end only
-    # only: DEP-01/django, DEP-02/django
+    # only: DEP-01/django, DEP-02/django, COR-05-moved/django
     path("", views.rendered),
     # end only
-    # not: API-01/django, CAC-02/django, DEP-01/django, DEP-02/django
+    # not: API-01/django, CAC-02/django, DEP-01/django, DEP-02/django, COR-05-moved/django
     path("", views.page),
     path("assets/<str:name>", views.script),
     # end not

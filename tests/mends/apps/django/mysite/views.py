@@ -11,6 +11,15 @@ from django.contrib.auth.decorators import login_required
 DIST = settings.BASE_DIR / "dist"
 
 
+def one_host(get_response):
+    def middleware(request):
+        if request.get_host().startswith("api.other.test"):
+            return HttpResponseRedirect(f"http://api.moved.test:__FRONT__{request.path}")
+        return get_response(request)
+
+    return middleware
+
+
 def items(request):
     return JsonResponse([{"id": 1}], safe=False)
 
