@@ -1,6 +1,6 @@
 """Starts all examples, right and broken, on loopback ports from 5101, and prints where they are.
 
-    python -m examples.demo [--list FILE] [--ca-file FILE] [--first-port PORT]
+    python -m examples.demo [--only NAME] [--list FILE] [--ca-file FILE] [--first-port PORT]
 
 It runs until Ctrl-C, SIGTERM or the end of the process that started it, and takes its children along. The list is JSON:
 `[{"name", "description", "page_url", "api_url", "example", "variant", "findings", "ca_file"}]`. Both files are written when all
@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -28,7 +28,7 @@ from types import FrameType
 if __package__ in (None, ""):  # run as a file: `python examples/demo.py`
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from examples.manifest import RIGHT, Example, Variant, every_variant
+from examples.manifest import EXAMPLES, RIGHT, Example, Variant, every_variant
 from examples.runner import answers_everywhere
 from examples.serving import is_free
 
@@ -57,8 +57,8 @@ class DemoFailed(RuntimeError):
     """Why the demo cannot go on, as a sentence for the person at the console."""
 
 
-def place(first_port: int) -> list[Placed]:
-    """Return all variants, with the manifest's ports moved so that they begin at `first_port`."""
+def place(first_port: int, only: Collection[str] = ()) -> list[Placed]:
+    """Return all variants, or those of some examples, with the manifest's ports moved so that the first is `first_port`."""
     offset = first_port - FIRST_PORT
     return [
         (
@@ -66,6 +66,7 @@ def place(first_port: int) -> list[Placed]:
             dataclasses.replace(variant, port=variant.port + offset, api_port=variant.api_port + offset if variant.api_port else 0),
         )
         for example, variant in every_variant()
+        if not only or example.name in only
     ]
 
 
@@ -189,7 +190,7 @@ def wait_for(demo: Demo, placed: Sequence[Placed], ended: threading.Event) -> No
         ended.wait(POLL_S)
 
 
-def run(first_port: int, list_file: Path | None, ca_file: Path | None) -> None:
+def run(placed: Sequence[Placed], list_file: Path | None, ca_file: Path | None) -> None:
     """Run the demo until a signal or the parent's end."""
     ended = threading.Event()
 
@@ -199,7 +200,6 @@ def run(first_port: int, list_file: Path | None, ca_file: Path | None) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     parent = os.getppid()
-    placed = place(first_port)
     check_ports(placed)
     with tempfile.TemporaryDirectory(prefix="seamwatch-demo-", ignore_cleanup_errors=True) as folder:
         # The children's temporary files are here too, so that they go whatever end a child takes.
@@ -237,12 +237,14 @@ def _write(file: Path, text: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Start all examples on loopback ports.")
+    names = [example.name for example in EXAMPLES]
+    parser.add_argument("--only", action="append", default=[], choices=names, metavar="NAME", help="start this one; may repeat")
     parser.add_argument("--list", type=Path, metavar="FILE", dest="list_file", help="write what runs where to this file, as JSON")
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="write the certificate authorities of the https examples to this file")
     parser.add_argument("--first-port", type=int, default=FIRST_PORT, help=f"the first of about forty ports ({FIRST_PORT})")
     arguments = parser.parse_args(argv)
     try:
-        run(arguments.first_port, arguments.list_file, arguments.ca_file)
+        run(place(arguments.first_port, arguments.only), arguments.list_file, arguments.ca_file)
     except DemoFailed as failure:
         sys.exit(str(failure))
 

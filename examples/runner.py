@@ -25,6 +25,7 @@ from examples.serving import LOOPBACK, is_free
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 30
 POLL_S = 0.05
+ANSWER_TIMEOUT_S = 2  # of one try
 # Below the range from which systems take ports for outgoing connections, so that a free one stays free.
 FREE_PORTS = range(20000, 32000)
 
@@ -76,9 +77,9 @@ def answers(port: int, *, tls: bool = False) -> bool:
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # only whether it answers
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(LOOPBACK, port, timeout=5, context=context)
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(LOOPBACK, port, timeout=ANSWER_TIMEOUT_S, context=context)
     else:
-        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_TIMEOUT_S)
     with contextlib.closing(connection):
         try:
             connection.request("GET", "/", headers={"Connection": "close"})

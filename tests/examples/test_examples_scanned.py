@@ -29,6 +29,21 @@ GAPS: dict[tuple[str, object], str] = {
 }
 
 
+@pytest.fixture(scope="module")
+def reports() -> dict[tuple[str, str], Report]:
+    """What was scanned already: one report serves all tests of a variant."""
+    return {}
+
+
+@pytest.fixture
+async def report(offers: Offers, reports: dict[tuple[str, str], Report], name: str, request: pytest.FixtureRequest) -> Report:
+    """The report of the test's variant; the right one where the test names none."""
+    variant = request.getfixturevalue("variant") if "variant" in request.fixturenames else RIGHT
+    if (name, variant) not in reports:
+        reports[name, variant] = await scanned(offers[name, variant])
+    return reports[name, variant]
+
+
 async def scanned(offer: Offer) -> Report:
     """Scan as a user does who gives the page, and the API where it has an origin of its own."""
     own_origin = urlsplit(offer.page_url).netloc == urlsplit(offer.api_url).netloc
@@ -44,25 +59,22 @@ def matches(name: str, said: object, expected: object) -> None:
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
-async def test_scan_finds_exactly_what_is_wrong(offers: Offers, name: str, variant: str):
-    offer = offers[name, variant]
-    report = await scanned(offer)
+async def test_scan_finds_exactly_what_is_wrong(offers: Offers, report: Report, name: str, variant: str):
     weighty = [finding for finding in report.findings if finding.severity.rank <= Severity.MEDIUM.rank]
-    assert sorted(finding.code for finding in weighty) == sorted(offer.variant.findings)
+    assert sorted(finding.code for finding in weighty) == sorted(offers[name, variant].variant.findings)
     assert all(finding.evidence and finding.explanation and finding.mends for finding in weighty)
 
 
 @pytest.mark.parametrize("name", RIGHT_ONES)
-async def test_scan_names_architecture_and_joining(offers: Offers, name: str):
-    report = await scanned(offers[name, RIGHT])
+async def test_scan_names_architecture_and_joining(offers: Offers, report: Report, name: str):
     matches(name, report.architecture.kind, offers[name, RIGHT].example.architecture)
     matches(name, report.architecture.joining, offers[name, RIGHT].example.joining)
     assert report.architecture.evidence
 
 
 @pytest.mark.parametrize("name", RIGHT_ONES)
-async def test_scan_names_the_technologies(offers: Offers, name: str):
-    names = {technology.name for technology in (await scanned(offers[name, RIGHT])).technologies}
+async def test_scan_names_the_technologies(offers: Offers, report: Report, name: str):
+    names = {technology.name for technology in report.technologies}
     for missing in set(offers[name, RIGHT].example.technologies) - names:
         if (name, missing) in GAPS:
             pytest.xfail(GAPS[name, missing])
@@ -70,6 +82,5 @@ async def test_scan_names_the_technologies(offers: Offers, name: str):
 
 
 @pytest.mark.parametrize("name", RIGHT_ONES)
-async def test_scan_says_that_a_browser_allows_the_calls_of_a_right_page(offers: Offers, name: str):
-    calls = (await scanned(offers[name, RIGHT])).calls
-    assert [(call.method, call.url, call.rule) for call in calls if call.allowed is False] == []
+async def test_scan_says_that_a_browser_allows_the_calls_of_a_right_page(report: Report, name: str):
+    assert [(call.method, call.url, call.rule) for call in report.calls if call.allowed is False] == []
