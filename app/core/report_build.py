@@ -10,7 +10,7 @@ from app.core.architecture import classify
 from app.core.collect import collect
 from app.core.examined import Examined
 from app.core.exchange import Exchange
-from app.core.findings import Certainty, Evidence, Finding, Severity
+from app.core.findings import Certainty, Evidence, Finding, SeamKind, Severity
 from app.core.fingerprints import identify
 from app.core.observation import JudgedCall, Observation
 from app.core.redact import redact_evidence, redact_headers, redact_text, redact_url
@@ -18,6 +18,8 @@ from app.core.report import SCHEMA_VERSION, CallReport, Report, RequestReport, S
 from app.core.rules import run_checks
 from app.core.seams import lay_out_seams
 
+# Findings on other seams may name a blocked call too, but are not why a browser blocks it.
+_BLOCKING = frozenset({SeamKind.CORS, SeamKind.DELIVERY})
 EXCERPT_CHARS = 400
 TEXTUAL = ("text/", "application/json", "application/javascript", "application/problem+json", "application/xml", "application/vnd.oai")
 
@@ -138,7 +140,7 @@ def sentence(calls: Sequence[CallReport], findings: Sequence[Finding], notes: Se
     serious = [finding for finding in findings if finding.severity.rank <= Severity.MEDIUM.rank]
     if blocked:
         ids = {call.id for call in blocked}
-        cause = next((finding for finding in findings if ids & set(finding.calls)), None)
+        cause = next((finding for finding in findings if finding.seam in _BLOCKING and ids & set(finding.calls)), None)
         count = f"Browsers block {_of(len(blocked), len(judged))}"
         return f"{count}: {_lower_first(cause.title)}." if cause else f"{count}."
     if serious:
