@@ -131,6 +131,16 @@ def _caching(head: Head, *, html: bool) -> bytes | None:
     return None
 
 
+def _without_origin(location: bytes, head: Head) -> bytes:
+    """Return a redirect to our own host as a path: the static files' to the trailing slash is built with http:// behind any proxy."""
+    text = location.decode("latin-1")
+    for scheme in ("http", "https"):
+        own = f"{scheme}://{head.get('host')}/"
+        if text.startswith(own):
+            return f"/{text.removeprefix(own).lstrip('/')}".encode("latin-1")
+    return location
+
+
 class Guard:
     """Wraps the whole application. Without arguments beside the application, so that Reflex can apply it."""
 
@@ -194,6 +204,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 headers = hardened(list(message.get("headers", [])), head, self._policy(), https=self._settings.https)
+                if message["status"] == 307:
+                    headers = [(name, _without_origin(value, head) if name.lower() == b"location" else value) for name, value in headers]
                 message = {**message, "headers": headers}
             await send(message)
 

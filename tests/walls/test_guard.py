@@ -165,6 +165,33 @@ def body(*parts: bytes) -> list[Message]:
     return [{"type": "http.request", "body": part, "more_body": part is not parts[-1]} for part in parts]
 
 
+@pytest.mark.parametrize(
+    ("location", "sent"),
+    [
+        ("http://localhost:3000/scans/?page=2", "/scans/?page=2"),
+        ("https://localhost:3000/", "/"),
+        ("http://localhost:3000//evil.test", "/evil.test"),
+        ("http://elsewhere.test/scans/", "http://elsewhere.test/scans/"),
+        ("/scans/", "/scans/"),
+    ],
+)
+@pytest.mark.usefixtures("ours")
+async def test_a_redirect_to_the_trailing_slash_names_no_scheme(location: str, sent: str):
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 307, "headers": [(b"location", location.encode())]})
+
+    answers: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    await Guard(inner)(asgi("http", "/scans", origin=OURS), receive, send)
+    assert named(answers[0]["headers"])["location"] == sent
+
+
 @pytest.mark.usefixtures("ours")
 async def test_a_body_that_grows_too_large_is_refused_while_it_comes():
     inner = Inner()
