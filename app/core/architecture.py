@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM102 - the conditions read better whole
 """How the two halves of a site are joined: rendered by the server, decoupled, or both; on one origin, behind a proxy, or on two."""
 
 import re

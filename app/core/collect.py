@@ -39,8 +39,8 @@ _VENDOR_HOSTS = re.compile(
     r"skypack\.dev|esm\.sh|esm\.run|polyfill\.io|intercom\.io|hs-scripts\.com|clarity\.ms|doubleclick\.net|recaptcha\.net|plausible\.io|"
     r"newrelic\.com|nr-data\.net|datadoghq-browser-agent\.com|paypal\.com|cookiebot\.com|onetrust\.com|tailwindcss\.com|fontawesome\.com)$"
 )
-_VENDOR_FILE = re.compile(r"/(?:polyfills?|vendors?|runtime|jquery|bootstrap|popper|modernizr|analytics|gtag|htmx|alpine|d3|chart|moment|lodash|"
-                          r"socket\.io|react(?:-dom)?|vue|angular)(?:[.-][\w.-]*)?\.js$", re.I)  # fmt: skip
+_VENDOR_FILE = re.compile(r"/(?:polyfills?|vendors?|runtime|jquery|bootstrap|popper|modernizr|analytics|gtag|htmx|alpine|d3|chart|moment|"
+                          r"lodash|socket\.io|react(?:-dom)?|vue|angular)(?:[.-][\w.-]*)?\.js$", re.I)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ def collect(request: ScanRequest, exchanges: Sequence[Exchange]) -> Inventory:
     page_id = page.id if page is not None else None
     calls = _unique([*request.calls, *requests.calls, *_attempts(facts, page_id)])
     if not calls and request.api_url:
-        calls = _from_schema(exchanges)
+        calls = _from_schema(exchanges) or (Call("GET", without_fragment(request.api_url), source=Source(SourceKind.USER)),)
     sockets = {(socket.kind, socket.url): socket for socket in reversed(requests.sockets)}
     api_origins = _origins(request, calls, page_url)
     return Inventory(

@@ -179,7 +179,9 @@ def _read(body: bytes, content_type: str, url: str) -> PageFacts:
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]{0,30})")
 # Void elements, and those that the next of their kind closes: an unclosed one does not nest.
-_NOT_NESTING = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "optgroup", "rt", "rp", "script", "style", "html", "head", "body"])  # fmt: skip
+_NOT_NESTING = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "p", "li",
+                          "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "optgroup", "rt", "rp", "script", "style",
+                          "html", "head", "body"})  # fmt: skip
 
 
 def _shallow(text: str) -> str:

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM102 - nested conditions, each a step cheaper than the next
 """The calls that the scripts of one page make: requests that were recognised, through the script's own wrapper functions, as `Call`s."""
 
 import re
@@ -10,7 +11,15 @@ from app.core.inventory import Call, SocketUse, Source, SourceKind
 from app.core.javascript import Binding, CallSite, Module
 from app.core.javascript_evaluator import Evaluator
 from app.core.javascript_functions import bind
-from app.core.javascript_requests import RECOGNISERS, SOCKETIO_OPTIONS, Draft, Recognise, recognise_axios, recognise_socketio
+from app.core.javascript_requests import (
+    RECOGNISERS,
+    SOCKETIO_OPTIONS,
+    Draft,
+    Recognise,
+    recognise_axios,
+    recognise_socketio,
+    recognise_verb,
+)
 from app.core.javascript_strings import excerpt_of
 from app.core.javascript_values import NOTHING_BOUND, ClassValue, Closure, Environment, Hole, Page, Text, Value, text_of
 from app.core.urls import resolve, without_fragment
@@ -18,6 +27,7 @@ from app.core.urls import resolve, without_fragment
 MAX_CALLS = 200
 MAX_WRAPPING = 4  # a call through a function through a function …
 MAX_SITES = 60  # call sites of one wrapper
+MAX_STEPS_EACH = 20_000  # of evaluation, for one place with all calls of the wrappers around it
 MAX_QUESTIONS = 3_000  # of one page
 _HOLE_KEEPS_QUERY = re.compile(r"[\w)]$")
 _KEPT_VALUES = frozenset(
@@ -55,15 +65,18 @@ class _Requests:
         self.exchange_ids = exchange_ids
         self.fallback_base = fallback_base
         self.questions = 0
+        self.spent_before = 0
         self.calls: dict[Call, None] = {}
         self.sockets: dict[SocketUse, None] = {}
         self.sites_of: dict[int, list[CallSite]] = {}
 
     def read(self) -> Requests:
-        for module in self.page.modules.values():
-            for site, recognise in self._candidates(module):
-                if len(self.calls) < MAX_CALLS:
-                    self._expand(site, recognise, NOTHING_BOUND, 0)
+        candidates = [candidate for module in self.page.modules.values() for candidate in self._candidates(module)]
+        # x.get(…) is mostly something else: should the script use up what it may cost, then on these.
+        for site, recognise in sorted(candidates, key=lambda candidate: candidate[1] is recognise_verb):
+            if len(self.calls) < MAX_CALLS:
+                self.spent_before = self.evaluator.all_steps
+                self._expand(site, recognise, NOTHING_BOUND, 0)
         return Requests(tuple(self.calls), tuple(self.sockets))
 
     def _candidates(self, module: Module) -> Iterator[tuple[CallSite, Recognise]]:
@@ -101,14 +114,12 @@ class _Requests:
         """Record what one place sends; if that depends on parameters, once for each call of the function around it."""
         found = False
         for draft, touched in self._drafts(site, recognise, env):
-            # A library's own x.get(key) passes by the hundred: only one whose URL begins in sight is worth following.
-            is_vague = (draft.is_generic or draft.kind == "socketio") and isinstance(draft.url.parts[0], Hole)
+            # Minified names collide: only a socket whose URL begins in sight is worth following.
+            is_vague = draft.kind == "socketio" and isinstance(draft.url.parts[0], Hole)
             instances = [] if is_vague else self._instances(site, touched, env, level)
             through = [self._expand(site, recognise, inner, level + 1) for inner in instances]
-            if any(through):
-                found = True
-            else:
-                found = self._record(draft) or found
+            # The bare form counts only when no call of the wrapper says more.
+            found = any(through) or self._record(draft) or found
         return found
 
     def _drafts(self, site: CallSite, recognise: Recognise, env: Environment) -> Iterator[tuple[Draft, list[Binding]]]:
@@ -119,9 +130,10 @@ class _Requests:
             assumptions = pending.pop(0)
             asked.append(assumptions)
             self.questions += 1
-            if self.questions > MAX_QUESTIONS:
+            spent = self.evaluator.all_steps - self.spent_before
+            if self.questions > MAX_QUESTIONS or spent > MAX_STEPS_EACH or self.evaluator.is_exhausted:
                 return
-            self.evaluator.begin(assumptions)
+            self.evaluator.begin(assumptions, env)
             draft = recognise(self.evaluator, site, env)
             if draft is None:
                 continue

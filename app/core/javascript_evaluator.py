@@ -36,7 +36,8 @@ from app.core.javascript_values import (
 from app.core.urls import parse
 
 MAX_DEPTH = 48
-MAX_STEPS = 3_000  # of one question; a hostile script cannot make it longer
+MAX_STEPS = 2_000  # of one question; a hostile script cannot make it longer
+MAX_ALL_STEPS = 400_000  # of one page
 _GLOBAL_OBJECTS = frozenset({"window", "globalThis", "self", "top", "parent", "document"})
 _HOLE_NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
@@ -51,6 +52,8 @@ class Evaluator:
         self.assumptions: Mapping[str, bool] = {}
         self.assumed: dict[str, None] = {}
         self.steps = 0
+        self.all_steps = 0
+        self.bound: Environment = NOTHING_BOUND
         self._globals: dict[str, Value] = {}
         self._resolving: set[tuple[int, int]] = set()
         # What names stand for, when that hangs on nothing but the source: no parameter, no assumption, no limit was met on the way.
@@ -58,9 +61,16 @@ class Evaluator:
         self.circumstances = 0
         self.inlined = 0  # functions of the script being looked through at the moment
 
-    def begin(self, assumptions: Mapping[str, bool]) -> None:
-        """Start a new question."""
+    def begin(self, assumptions: Mapping[str, bool], bound: Environment = NOTHING_BOUND) -> None:
+        """Start a new question. `bound` is what parameters stand for where a class is asked for what its constructor kept."""
+        self.bound = bound
+        self.all_steps += self.steps
         self.touched, self.assumed, self.assumptions, self.steps = {}, {}, assumptions, 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether this page has cost all that a page may cost."""
+        return self.all_steps > MAX_ALL_STEPS
 
     def evaluate(self, node: Node | None, scope: Scope, env: Environment, depth: int = 0) -> Value:
         """Return what an expression stands for."""
@@ -203,9 +213,11 @@ class Evaluator:
                 if not isinstance(value, Unknown):
                     return value
             return Unknown(binding.name)
+        # What was bound later, for a function further out, counts as well: get = p => api(p), called as get("/a").
+        around = {**env, **argument.environment} if argument.environment else env
         if argument.is_rest:
-            return Listing(tuple(self.evaluate(node, argument.scope, argument.environment, depth) for node in argument.nodes[:20]))
-        value = self.evaluate(argument.nodes[0], argument.scope, argument.environment, depth) if argument.nodes else UNDEFINED
+            return Listing(tuple(self.evaluate(node, argument.scope, around, depth) for node in argument.nodes[:20]))
+        value = self.evaluate(argument.nodes[0], argument.scope, around, depth) if argument.nodes else UNDEFINED
         value = self._taken(value, binding, env, depth)
         return self._named(value, binding.name)
 
@@ -378,8 +390,7 @@ class Evaluator:
             self.circumstances += 1
             self.assumed[key] = None
             truth = self.assumptions.get(key, True)
-        value = self.evaluate(node.child_by_field_name("consequence" if truth else "alternative"), scope, env, depth)
-        return value
+        return self.evaluate(node.child_by_field_name("consequence" if truth else "alternative"), scope, env, depth)
 
     # Members
 
@@ -439,7 +450,7 @@ class Evaluator:
     def _class_member(self, of: ClassValue, name: str, depth: int) -> Value:
         known = of.scope.module.this_members.get(of.node.id, {}).get(name)
         if known is not None:
-            return self.evaluate(known[0], known[1], NOTHING_BOUND, depth)
+            return self.evaluate(known[0], known[1], self.bound, depth)
         body = of.node.child_by_field_name("body")
         for child in body.named_children[:200] if body is not None else ():
             label = child.child_by_field_name("name")

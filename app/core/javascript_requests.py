@@ -1,3 +1,4 @@
+# ruff: noqa: SIM102 - nested conditions, each a step cheaper than the next
 """Which calls of a script send a request, and with what: fetch, Request, XMLHttpRequest, axios and its like, jQuery, beacons, sockets."""
 
 import re
@@ -37,6 +38,9 @@ SOCKETIO_OPTIONS = re.compile(r"\btransports\s*:|\breconnection\w*\s*:|\bpath\s*
 _EMPTY = Record({})
 
 
+_GET = Text(("GET",))
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One request as far as it is known: strings may have holes."""
@@ -44,7 +48,7 @@ class Draft:
     site: CallSite
     url: Text
     kind: str = "call"  # "call", "websocket", "socketio"
-    method: Text = Text(("GET",))
+    method: Text = _GET
     headers: Mapping[str, Value] = field(default_factory=dict)
     body: str | None = None
     credentials: str = "same-origin"
@@ -143,7 +147,7 @@ def recognise_fetch(evaluator: Evaluator, site: CallSite, env: Environment) -> D
     if not arguments:
         return None
     first, options = _argument(evaluator, site, 0, env), _argument(evaluator, site, 1, env)
-    base, is_open = merged(_fields(first) if isinstance(first, Instance) and first.kind == "Request" else {}, options, is_open=False)
+    base, _ = merged(_fields(first) if isinstance(first, Instance) and first.kind == "Request" else {}, options, is_open=False)
     options_node = arguments[1] if len(arguments) > 1 else None
     url = text_of(first)
     headers_value = base.get("headers", UNDEFINED)
@@ -285,6 +289,10 @@ def recognise_verb(evaluator: Evaluator, site: CallSite, env: Environment) -> Dr
         if isinstance(target, ClassValue) or (isinstance(target, Instance) and target.of):
             if isinstance(evaluator.member(target, name), Closure):
                 return None
+        start = text_of(_argument(evaluator, site, 0, env)).parts[0] if name != "request" else "/"
+        # A library's own x.get(key) passes by the hundred: what does not begin like a URL is not worth a second look.
+        if not isinstance(start, str) or not start.startswith(("/", "http://", "https://")):
+            return None
         if not any(_carries_client(module.source) for module in evaluator.page.modules.values()):
             return None
         is_generic = True

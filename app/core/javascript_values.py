@@ -129,7 +129,8 @@ def text_of(value: Value) -> Text:
             if isinstance(constant, bool):
                 return Text(("true" if constant else "false",))
             if constant is None:
-                return Text(("",)) if undefined else Text(("null",))
+                # Nobody means to send "undefined": something was not seen, so it is a hole.
+                return Text((Hole("value"),)) if undefined else Text(("null",))
             return Text((f"{constant:g}",))
         case Instance(record=record) if isinstance(href := record.fields.get("href"), Text):
             return href

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one signal a line reads as the table it is
 """The table of fingerprints: which sign of which technology, how much it weighs, and where it is looked for.
 
 Weights and texts were taken from the running frameworks (tests/core/test_fingerprints_live.py looks at them again); those of hosts are from
