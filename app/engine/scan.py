@@ -16,7 +16,7 @@ from app.core.collect import collect, next_scripts
 from app.core.examined import Examined
 from app.core.exchange import Exchange, Failure, Headers, Purpose
 from app.core.findings import Severity
-from app.core.inventory import Inventory
+from app.core.inventory import Inventory, SourceKind
 from app.core.observation import JudgedCall, Observation, ScanRequest, is_redirect
 from app.core.plan import FOREIGN_ORIGIN, PHASES, as_fetch, documents_to_ask, noted, order_calls, origin_variants, slash_variant
 from app.core.report import Report
@@ -266,6 +266,10 @@ class Scan:
         inventory = await asyncio.to_thread(collect, self.request, self.done())
         self.begin("Delivery")
         await self.delivery(inventory)
+        if self.request.api_url and all(call.source.kind is SourceKind.USER for call in inventory.calls):
+            # The frontend shows no call: the API's own schema may name some.
+            await gather(self.ask(purpose, url, JSON) for purpose, url in documents_to_ask(inventory, ()) if purpose is Purpose.SCHEMA)
+            inventory = await asyncio.to_thread(collect, self.request, self.done())
         self.begin("API and CORS")
         await self.api(inventory)
         self.begin("WebSocket")

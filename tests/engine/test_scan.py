@@ -217,3 +217,20 @@ async def test_a_header_whose_value_is_not_known_is_asked_for_in_the_preflight_a
         report = await scan(f"{served.url}/")
     assert (report.calls[0].allowed, report.calls[0].sent[0].acrh) == (True, "x-csrftoken")
     assert not any("x-csrftoken" in headers for _, _, headers in other.asked)
+
+
+async def test_an_api_that_nothing_is_seen_to_call_is_asked_by_its_own_address():
+    async with (
+        site(spa("", **{"api/items": http_answer("200 OK", "[]", "Content-Type: application/json")})) as other,
+        site(spa("")) as served,
+    ):
+        report = await scan(f"{served.url}/", api_url=f"{other.url}/api/items")
+    assert [(call.method, call.url, call.allowed) for call in report.calls] == [("GET", f"{other.url}/api/items", False)]
+
+
+async def test_an_api_that_nothing_is_seen_to_call_is_asked_by_what_its_schema_names():
+    schema = '{"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {"/api/things": {"get": {"responses": {}}}}}'
+    pages = {"openapi.json": http_answer("200 OK", schema, "Content-Type: application/json"), "api/things": http_answer("200 OK", "[]")}
+    async with site(spa("", **pages)) as other, site(spa("")) as served:
+        report = await scan(f"{served.url}/", api_url=other.url)
+    assert [(call.method, call.url, call.source) for call in report.calls] == [("GET", f"{other.url}/api/things", "openapi")]
