@@ -6,9 +6,10 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic_core import to_json
 
 from app.core.cases import BadCase, judge_case, parse_case
 
@@ -42,13 +43,19 @@ def _print_verdicts(lines: Iterable[bytes]) -> int:
 
 def verdict_lines(lines: Iterable[bytes]) -> Iterator[tuple[str, bool]]:
     """Judge each line; blank lines are skipped. Yields the JSON text and whether the line was a case."""
-    encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(", ", ": ")).encode
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            yield encode(judge_case(parse_case(line))), True
+            yield _encode(judge_case(parse_case(line))), True
         except BadCase as error:
-            yield encode({"error": str(error), "line": number}), False
+            yield _encode({"error": str(error), "line": number}), False
         except RecursionError:
-            yield encode({"error": "nested too deeply", "line": number}), False
+            yield _encode({"error": "nested too deeply", "line": number}), False
+
+
+def _encode(value: dict[str, Any]) -> str:
+    try:
+        return to_json(value).decode()  # twice as fast as json, but strict: no lone surrogates
+    except ValueError:
+        return json.dumps(value)

@@ -41,7 +41,7 @@ class Response:
         return self.fields.get(name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stop:
     """Where and why a call ends as a network error."""
 
