@@ -1,5 +1,7 @@
 """Status: glyph and word, always both."""
 
+from typing import Any
+
 import reflex as rx
 
 from app.components.icons import GlyphName, glyph
@@ -13,6 +15,6 @@ def status(name: GlyphName | rx.Var[str], word: str | rx.Var[str] = "", *, soft:
     return rx.el.span(glyph(name), word, class_name=f"st c-{name}{' soft' if soft else ''}")
 
 
-def live_dot(text: str | rx.Var[str] = "live", *, on: rx.Var[bool] | bool = True) -> rx.Component:
+def live_dot(text: Any = "live", *, on: rx.Var[bool] | bool = True) -> rx.Component:
     """Return the live dot: a green disc while `on`, a hollow ring while reconnecting. It never blinks."""
     return rx.el.span(text, class_name=rx.cond(on, "live", "live off"))

@@ -1,6 +1,7 @@
 """One scan: live while it runs, then its report."""
 
 import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
 
 from app.components.button import button, link_button
 from app.components.card import card, pad
@@ -97,6 +98,10 @@ def _request(row: rx.vars.ObjectVar[RequestRow]) -> rx.Component:
     )
 
 
+def _live() -> rx.Component:
+    return live_dot(rx.cond(has_connection_errors, "trying again", "as they happen"), on=~has_connection_errors)
+
+
 def _requests(*, live: bool = True) -> rx.Component:
     columns = head(("Time", "desk"), "Request", ("Answer", "num"), ("ms", "num"), ("Noted", "desk"))
     waiting = rx.cond(ScanState.only_noteworthy, "Nothing noteworthy so far.", "The first answer is awaited.")
@@ -109,7 +114,7 @@ def _requests(*, live: bool = True) -> rx.Component:
         ),
         # Counts are announced, not each row.
         rx.el.span(ScanState.requests, " requests", class_name="vh", role="status"),
-        aside=live_dot("as they happen") if live else "newest first",
+        aside=_live() if live else "newest first",
         tools=(checkbox("Only noteworthy", default_checked=ScanState.only_noteworthy, on_change=ScanState.set_only_noteworthy),),
     )
 
