@@ -5,6 +5,7 @@ import re
 
 import pytest
 import tree_sitter_javascript
+from flask import Flask
 from tree_sitter import Language, Parser
 
 from app.core.findings import Framework, Mend
@@ -122,6 +123,25 @@ def test_prefixes_have_a_slash_at_both_ends_and_never_cover_the_page() -> None:
     assert guarded_prefix(MendFacts(path="/api/me")) == "/api/"
     assert assets_prefix(MendFacts(path="/static/js/")) == "/static/"
     assert assets_prefix(MendFacts(path="/")) == "/assets/"
+
+
+@pytest.mark.parametrize("origin", ["https://app.example", "http://[::1]:3000"])
+def test_flask_lets_in_the_origin_and_no_other(origin: str) -> None:
+    made = registry()["COR-01", Framework.FLASK](MendFacts(page_origin=origin))
+    assert made is not None
+    app = Flask("shop")
+    exec(made.code, {"app": app})
+    allowed = [
+        asked
+        for asked in (origin, f"{origin}1", f"{origin}.invalid", "http://:3000")
+        if "Access-Control-Allow-Origin" in app.test_client().get("/", headers={"Origin": asked}).headers
+    ]
+    assert allowed == [origin]
+
+
+def test_a_mend_for_the_null_origin_warns() -> None:
+    notes = [mend.note for mend in mends_for("COR-01", MendFacts(page_origin="null"))]
+    assert all("development server" in note for note in notes)
 
 
 def test_a_method_in_capitals_needs_no_mend_in_javascript() -> None:

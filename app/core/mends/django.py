@@ -6,6 +6,9 @@ from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
 from app.core.mends.literals import (
     MOVED,
+    OWN_COOKIE,
+    THIRD_PARTY,
+    about_origin,
     assets_prefix,
     header_names,
     in_tuple,
@@ -48,7 +51,9 @@ def _cors_settings(facts: MendFacts, credentials: bool) -> str:
 
 
 def _cors(facts: MendFacts, note: str, *, credentials: bool = False) -> Mend:
-    return Mend(Framework.DJANGO, CORS_PLACE, _cors_settings(facts, credentials), note=note, install="django-cors-headers")
+    return Mend(
+        Framework.DJANGO, CORS_PLACE, _cors_settings(facts, credentials), note=about_origin(facts, note), install="django-cors-headers"
+    )
 
 
 @mend("COR-01", Framework.DJANGO)
@@ -232,7 +237,7 @@ CSRF_COOKIE_SECURE = True"""
         Framework.DJANGO,
         END_OF_SETTINGS,
         code,
-        note="Needs https. Safari and Firefox refuse third-party cookies even so; an API under the page's own site lasts longer.",
+        note=f"Needs https. {OWN_COOKIE} {THIRD_PARTY}",
     )
 
 

@@ -6,6 +6,9 @@ from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
 from app.core.mends.literals import (
     MOVED,
+    OWN_COOKIE,
+    THIRD_PARTY,
+    about_origin,
     assets_prefix,
     cookie_name,
     header_names,
@@ -39,7 +42,7 @@ def _cors_code(facts: MendFacts, credentials: bool) -> str:
 
 
 def _cors(facts: MendFacts, note: str, *, credentials: bool = False, place: str = CORS_PLACE) -> Mend:
-    return Mend(Framework.FASTAPI, place, _cors_code(facts, credentials), note=note)
+    return Mend(Framework.FASTAPI, place, _cors_code(facts, credentials), note=about_origin(facts, note))
 
 
 @mend("COR-01", Framework.FASTAPI)
@@ -214,8 +217,7 @@ app.add_middleware(
         Framework.FASTAPI,
         "in place of the SessionMiddleware",
         code,
-        note='Needs https. A cookie of your own takes `set_cookie(…, samesite="none", secure=True)`. Safari and Firefox refuse '
-        "third-party cookies even so; an API under the page's own site lasts longer.",
+        note=f"Needs https. {OWN_COOKIE} {THIRD_PARTY}",
         install="itsdangerous",
     )
 

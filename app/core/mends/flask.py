@@ -1,11 +1,15 @@
 """Mends for Flask 3 with flask-cors 6."""
 
+import re
 from urllib.parse import urlsplit
 
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
 from app.core.mends.literals import (
     MOVED,
+    OWN_COOKIE,
+    THIRD_PARTY,
+    about_origin,
     assets_prefix,
     guarded_prefix,
     header_names,
@@ -24,15 +28,20 @@ ADDRESS_PLACE = "where the address of the API is handed to the page"
 CORS_PLACE = "after app = Flask(__name__), in place of any other CORS(app, …)"
 
 
+def _origin(origin: str) -> str:
+    """Return the origin as flask-cors takes it: it reads one with brackets, [::1], as a regular expression."""
+    return f"^{re.escape(origin)}$" if "[" in origin else origin
+
+
 def _cors(facts: MendFacts, note: str, *, credentials: bool = False, place: str = CORS_PLACE) -> Mend:
     """Return one complete CORS(app, …): origin, methods, headers and credentials, so that one paste cures."""
-    arguments = [f"origins={listed([facts.page_origin])}", f"methods={listed(methods(facts))}"]
+    arguments = [f"origins={listed([_origin(facts.page_origin)])}", f"methods={listed(methods(facts))}"]
     if names := header_names(facts):
         arguments.append(f"allow_headers={listed(names)}")
     if credentials or facts.credentials:
         arguments.append("supports_credentials=True")
     code = "\n".join(["from flask_cors import CORS", "", "CORS(", "    app,", *(f"    {argument}," for argument in arguments), ")"])
-    return Mend(Framework.FLASK, place, code, note=note, install="flask-cors")
+    return Mend(Framework.FLASK, place, code, note=about_origin(facts, note), install="flask-cors")
 
 
 @mend("COR-01", Framework.FLASK)
@@ -185,7 +194,7 @@ app.config.update(
         Framework.FLASK,
         AFTER_APP,
         code,
-        note="Needs https. Safari and Firefox refuse third-party cookies even so; an API under the page's own site lasts longer.",
+        note=f"Needs https. {OWN_COOKIE} {THIRD_PARTY}",
     )
 
 

@@ -16,6 +16,9 @@ _PATH_SAFE = "/-._~!&'()*+,;=:@%"  # RFC 3986, 3.3: pchar and "/"
 _NGINX_PATH_SAFE = "/-._~+@:%"  # without what nginx reads itself: $ { } ; quotes, and regular expressions' signs
 DEFAULT_PREFIX = "/api/"
 DEFAULT_ASSETS = "/assets/"
+THIRD_PARTY = "Safari and Firefox refuse third-party cookies even so; an API under the page's own site lasts longer."
+OWN_COOKIE = 'A cookie of your own takes `set_cookie(…, samesite="None", secure=True)`.'
+NULL_ORIGIN = "Local files and sandboxed frames of any site have the origin `null`: open the page through a development server instead."
 MOVED = "The API moves every request to this address, preflights too, and a preflight follows no redirect."
 
 
@@ -62,6 +65,11 @@ def answered_path(facts: MendFacts) -> str:
     if target.rstrip("/") == path.rstrip("/") and target != path:
         return target
     return path[:-1] if path.endswith("/") and path != "/" else f"{path}/"
+
+
+def about_origin(facts: MendFacts, note: str) -> str:
+    """Return the note of a CORS mend, with a warning where the origin is one that anybody can have."""
+    return f"{note} {NULL_ORIGIN}" if facts.page_origin == "null" else note
 
 
 def moved_origin(facts: MendFacts) -> str:

@@ -6,6 +6,8 @@ from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mend
 from app.core.mends.literals import (
     MOVED,
+    THIRD_PARTY,
+    about_origin,
     answered_path,
     api_prefix,
     assets_prefix,
@@ -59,7 +61,7 @@ def _cors(facts: MendFacts, note: str, *, credentials: bool = False) -> Mend:
     if names := header_names(facts):
         lines.append(f"add_header Access-Control-Allow-Headers {quoted(', '.join(names))} always;")
     lines += ["add_header Access-Control-Max-Age 7200 always;", "if ($request_method = OPTIONS) {", "    return 204;", "}"]
-    return _nginx(API_LOCATION, "\n".join(lines), note)
+    return _nginx(API_LOCATION, "\n".join(lines), about_origin(facts, note))
 
 
 @mend("COR-01", Framework.NGINX)
@@ -191,7 +193,7 @@ def send_the_cookie_across_sites(facts: MendFacts) -> Mend:
     return _nginx(
         "location that passes the API on, below proxy_pass",
         code,
-        "Needs https. Safari and Firefox refuse third-party cookies even so; an API under the page's own site lasts longer.",
+        f"Needs https; one line for each cookie. {THIRD_PARTY}",
     )
 
 
