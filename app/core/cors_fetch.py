@@ -133,7 +133,7 @@ class _Fetch:
                 headers.append(("Access-Control-Request-Headers", acrh))
             return Missing("preflight", hop.url.bare, request.method, tuple(headers), "M5")
         sent = SentRequest("preflight", hop.url.bare, request.method, hop.origin, acrh)
-        self.sent.append(sent)
+        self._send(sent, answer.preflight)
         self.first_preflight = self.first_preflight or sent
         head = hop.preflight = Response.of(answer.preflight)
         if self.profile is Profile.CHROMIUM and checks.conflicting_locations(head):
@@ -169,11 +169,10 @@ class _Fetch:
             headers = (("Origin", origin), *request.headers.items()) if origin else tuple(request.headers.items())
             return Missing("actual", hop.url.bare, request.method, headers, self.rule)
         fields = request.headers
-        self.sent.append(
-            SentRequest(
-                "actual", hop.url.bare, request.method, origin, None, "authorization" in fields, _trimmed(fields.get("content-type"))
-            )
+        sent = SentRequest(
+            "actual", hop.url.bare, request.method, origin, None, "authorization" in fields, _trimmed(fields.get("content-type"))
         )
+        self._send(sent, answer.actual)
         head = hop.actual = Response.of(answer.actual)
         chromium = self.profile is Profile.CHROMIUM
         if chromium and checks.conflicting_locations(head):
@@ -207,6 +206,11 @@ class _Fetch:
             return self._end(self.tainting, head)
         hop.location = redirect.location
         return self._follow(hop, head, redirect)
+
+    def _send(self, sent: SentRequest, head: Head) -> None:
+        self.sent.append(sent)
+        if head.status == 421 and self.profile is Profile.CHROMIUM:
+            self.sent.append(sent)  # Misdirected Request: tried once more on a new connection
 
     def _origin_header(self, hop: Hop) -> str | None:
         if self.tainting != "cors" and self.request.method in ("GET", "HEAD"):

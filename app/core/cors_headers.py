@@ -160,12 +160,18 @@ def unsafe_names(headers: Mapping[str, str], profile: Profile) -> tuple[str, ...
     """
     if not headers:
         return ()
+    chromium = profile is Profile.CHROMIUM
     unsafe: list[str] = []
     safe: list[str] = []
     size = 0
+    if chromium and "accept" not in headers:
+        safe.append("accept")  # Chromium's own "*/*" counts
+        size += len("*/*")
     for name, value in headers.items():
         if is_forbidden_header(name, value):
             continue  # cannot be set one by one, but a joined X-HTTP-Method may become one
+        if chromium and name == "user-agent":
+            continue  # the script's value is ignored, whatever its length
         if is_safelisted(name, value, profile):
             safe.append(name)
             size += len(value)

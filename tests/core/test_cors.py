@@ -111,6 +111,27 @@ def test_which_headers_are_sent_without_a_preflight(name: str, value: str, chrom
     assert bool(preflight_names(call)) is not chromium
 
 
+@pytest.mark.parametrize(("accept", "last", "asks"), [(None, 125, False), (None, 126, True), ("a" * 100, 28, False), ("a" * 100, 29, True)])
+def test_safelisted_headers_over_1024_bytes_need_a_preflight(accept: str | None, last: int, asks: bool):
+    # Seven values of 128 bytes are 896; without an Accept of the script's own, the browser's "*/*" counts.
+    names = ("DPR", "Device-Memory", "Downlink", "Width", "RTT", "Viewport-Width")
+    headers = [(name, "1" * 128) for name in names] + [("Content-Language", "a" * 128), ("User-Agent", "u" * 500)]
+    headers.append(("Intervention", "i" * last))
+    if accept:
+        headers.append(("Accept", accept))
+    assert bool(preflight_names(FetchCall(PAGE, API, headers=tuple(headers)))) is asks
+
+
+@pytest.mark.parametrize(("status", "times"), [(200, 1), (421, 2)])
+def test_a_misdirected_request_is_sent_twice(status: int, times: int):
+    assert len(judged(FetchCall(PAGE, API), {API: answer(*STAR, status=status)}).requests) == times
+
+
+def test_a_407_from_a_server_is_an_error_in_chromium_only():
+    verdict = judged(FetchCall(PAGE, API), {API: answer(*STAR, status=407)})
+    assert (verdict.allowed, verdict.allowed_standard, verdict.rule) == (False, True, "C4")
+
+
 def test_the_engine_says_what_to_ask_next():
     call = FetchCall(PAGE, API, "PUT", (("Authorization", "Bearer x"), ("X-B", "1"), ("X-A", "1")), credentials="include")
     first = judge(call, {})

@@ -41,7 +41,7 @@ REQUEST_HEADERS = (
     ("Access-Control-Request-Local-Network", "true"), ("Access-Control-Allow-Origin", "*"),
     ("X-HTTP-Method-Override", "PUT"), ("X-HTTP-Method-Override", "TRACE"), ("X-Method-Override", "GET, trace"),
     ("X-HTTP-Method", "connect,x"), ("X-HTTP-Method", '"TRACE"'), ("X-HTTP-Method", "TRACEX"), ("X-Method-Override", ""),
-    ("User-Agent", "me"), ("Save-Data", "on"), ("Save-Data", "ON"), ("Save-Data", "off"), ("Save-Data", ""), ("DPR", "2.0"), ("DPR", "x"),
+    ("User-Agent", "me"), ("User-Agent", "u" * 200), ("User-Agent", "\u00e9(x)"), ("Save-Data", "on"), ("Save-Data", "ON"), ("Save-Data", "off"), ("Save-Data", ""), ("DPR", "2.0"), ("DPR", "x"),
     ("DPR", ""), ("DPR", "1e3"), ("DPR", "-1"), ("DPR", "+1"), ("DPR", ".5"), ("DPR", "5."), ("DPR", "1,5"), ("DPR", "inf"), ("DPR", "nan"),
     ("DPR", "1e999"), ("DPR", "0x10"), ("DPR", "1 "), ("Device-Memory", "8"), ("Device-Memory", "eight"), ("Downlink", "1.5"),
     ("Downlink", "1.5.5"), ("Width", "100"), ("Width", "1.5"), ("Width", "-3"), ("Width", "+3"), ("Width", "99999999999"), ("Width", ""),
@@ -70,9 +70,34 @@ BODIES = (
     {"kind": "blob", "type": "text/\u00e9"}, {"kind": "blob", "type": "x"}, {"kind": "blob", "type": "text/plain x"},
 )  # fmt: skip
 STATUSES = (200, 200, 200, 200, 201, 202, 203, 204, 205, 206, 226, 299, 300, 304, 305, 306, 310, 400, 401, 403, 404, 405, 406, 407, 409, 410,
-            415, 416, 418, 422, 425, 428, 429, 451, 499, 500, 501, 502, 503, 504, 511, 599)  # fmt: skip
+            415, 416, 418, 421, 422, 425, 428, 429, 451, 499, 500, 501, 502, 503, 504, 511, 599)  # fmt: skip
 REDIRECTS = (301, 302, 303, 307, 308)
-PREFLIGHT_STATUSES = (200, 204, 204, 204, 200, 201, 205, 206, 299, 300, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 500, 502)
+PREFLIGHT_STATUSES = (
+    200,
+    204,
+    204,
+    204,
+    200,
+    201,
+    205,
+    206,
+    299,
+    300,
+    301,
+    302,
+    303,
+    304,
+    307,
+    308,
+    400,
+    401,
+    403,
+    404,
+    405,
+    421,
+    500,
+    502,
+)
 ORIGIN_VALUES = (
     "http://app.test/", "http://APP.test", "https://app.test", "http://app.test:80", "app.test", "http://*.test", "*.app.test",
     "http://app.test, http://api.test", "http://app.test http://api.test", '"*"', "'http://app.test'", "", "NULL", "Null", "**", "* ", "*,*",
