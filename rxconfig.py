@@ -8,9 +8,11 @@ from reflex_base.constants import StateManagerMode
 
 from app import node
 from app.core.urls import is_loopback_host
-from app.settings import settings
+from app.settings import ROOT, settings
 
 _settings = settings()
+# Hot reload watches what is ours to edit; by default it watches the data directory too, and starts anew at each write to the database.
+os.environ.setdefault("REFLEX_HOT_RELOAD_OVERRIDE_PATHS", f"{ROOT / 'app'}:{ROOT / 'assets'}")
 os.environ.setdefault("REFLEX_USE_GRANIAN", "true")  # else it depends on what the examples have installed
 node.put_on_path(_settings.data_dir / "node")
 if not is_loopback_host(urlsplit(_settings.public_url).hostname or ""):
