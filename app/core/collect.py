@@ -12,9 +12,9 @@ from functools import lru_cache
 from app.core.exchange import Exchange, Purpose
 from app.core.html import PageFacts, is_html, read_page
 from app.core.inventory import Call, Inventory, OAuthStart, SocketUse, Source, SourceKind, UrlLiteral
-from app.core.javascript import read_module
-from app.core.javascript_calls import Requests, read_requests
-from app.core.javascript_strings import (
+from app.core.javascript.calls import Requests, read_requests
+from app.core.javascript.reader import read_module
+from app.core.javascript.strings import (
     csrf_cookies,
     oauth_provider,
     oauth_starts,
@@ -23,7 +23,7 @@ from app.core.javascript_strings import (
     storage_keys,
     url_literals,
 )  # fmt: skip
-from app.core.javascript_values import Page
+from app.core.javascript.values import Page
 from app.core.observation import ScanRequest, is_redirect
 from app.core.openapi import read_schema
 from app.core.urls import host_of, origin_of, parse, resolve, same_site, without_fragment

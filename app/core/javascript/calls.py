@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from tree_sitter import Node
 
 from app.core.inventory import Call, SocketUse, Source, SourceKind
-from app.core.javascript import Binding, CallSite, Module
-from app.core.javascript_evaluator import Evaluator
-from app.core.javascript_functions import bind
-from app.core.javascript_requests import (
+from app.core.javascript.evaluator import Evaluator
+from app.core.javascript.functions import bind
+from app.core.javascript.reader import Binding, CallSite, Module
+from app.core.javascript.requests import (
     RECOGNISERS,
     SOCKETIO_OPTIONS,
     Draft,
@@ -20,8 +20,8 @@ from app.core.javascript_requests import (
     recognise_socketio,
     recognise_verb,
 )
-from app.core.javascript_strings import excerpt_of
-from app.core.javascript_values import NOTHING_BOUND, ClassValue, Closure, Environment, Hole, Page, Text, Value, text_of
+from app.core.javascript.strings import excerpt_of
+from app.core.javascript.values import NOTHING_BOUND, ClassValue, Closure, Environment, Hole, Page, Text, Value, text_of
 from app.core.urls import resolve, without_fragment
 
 MAX_CALLS = 200

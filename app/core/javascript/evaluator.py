@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from tree_sitter import Node
 
-from app.core.javascript import Binding, CallSite, Module, Path, Scope
-from app.core.javascript_functions import call_value
-from app.core.javascript_strings import unescape
-from app.core.javascript_values import (
+from app.core.javascript.functions import call_value
+from app.core.javascript.reader import Binding, CallSite, Module, Path, Scope
+from app.core.javascript.strings import unescape
+from app.core.javascript.values import (
     MAX_PARTS,
     NOTHING_BOUND,
     UNDEFINED,

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from tree_sitter import Node
 
-from app.core.javascript import Binding, CallSite
-from app.core.javascript_evaluator import Evaluator
-from app.core.javascript_values import (
+from app.core.javascript.evaluator import Evaluator
+from app.core.javascript.reader import Binding, CallSite
+from app.core.javascript.values import (
     NOTHING_BOUND,
     UNDEFINED,
     ClassValue,

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from tree_sitter import Node
 
-from app.core.javascript import Binding, Module, Scope
+from app.core.javascript.reader import Binding, Module, Scope
 from app.core.urls import resolve
 
 MAX_PARTS = 60

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
-from app.core.javascript import Binding, CallSite, Scope
-from app.core.javascript_strings import replace_text
-from app.core.javascript_values import (
+from app.core.javascript.reader import Binding, CallSite, Scope
+from app.core.javascript.strings import replace_text
+from app.core.javascript.values import (
     UNDEFINED,
     Argument,
     ClassValue,
@@ -29,7 +29,7 @@ from app.core.javascript_values import (
 from app.core.urls import parse, resolve
 
 if TYPE_CHECKING:
-    from app.core.javascript_evaluator import Evaluator
+    from app.core.javascript.evaluator import Evaluator
 
 MAX_RETURNS = 4
 MAX_INLINED = 5
