@@ -6,8 +6,9 @@ from reflex.app import default_error_boundary
 from app import web
 from app.components.shell import connection_note
 from app.components.tokens import STYLESHEETS
-from app.pages import compare, landing, new_scan, not_found, scan, scans, sign_in
+from app.pages import compare, cors_lab, landing, new_scan, not_found, rules, scan, scans, sign_in
 from app.state.compare import CompareState
+from app.state.lab import LabState
 from app.state.landing import LandingState
 from app.state.new_scan import NewScanState
 from app.state.scan import ScanState
@@ -40,3 +41,17 @@ app.add_page(new_scan.page, route="/scans/new", title="New scan · Seamwatch", o
 app.add_page(compare.page, route="/scans/compare", title="Comparison · Seamwatch", on_load=[SessionState.load, CompareState.load])
 app.add_page(scan.page, route="/scans/[scan]", title=ScanState.title, on_load=[SessionState.load, ScanState.open])
 app.add_page(not_found.page, route="/404", title="Not found · Seamwatch", on_load=SessionState.load)
+app.add_page(
+    cors_lab.page,
+    route="/cors",
+    title=LabState.title,
+    description="Describe one fetch() and the server's answers: see what a browser blocks, by which rule, and what must change.",
+    on_load=[SessionState.load, LabState.load],
+)
+app.add_page(
+    rules.page,
+    route="/cors/rules",
+    title="CORS rules · Seamwatch",
+    description="What a browser checks when a page calls another origin, rule by rule, with the console's texts.",
+    on_load=SessionState.load,
+)

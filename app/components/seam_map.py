@@ -81,9 +81,9 @@ def _box(box: ObjectVar[MapBox]) -> rx.Component:
         rx.el.svg.title(box.title),
         rx.el.svg.rect(x=box.x, y=box.y, width=box.width, height=box.height, rx="8", class_name="box"),
         rx.el.svg.use(href=f"{ICONS_URL}#i-{box.icon}", x=box.icon_x, y=box.icon_y, width="16", height="16", class_name="ic"),
-        rx.el.svg.text(box.name, x=box.text_x, y=box.name_y, font_size="13", font_weight="600"),
-        rx.el.svg.text(box.address, x=box.text_x, y=box.address_y, font_size="11.5", class_name="tm mono"),
-        rx.el.svg.text(box.detail, x=box.text_x, y=box.detail_y, font_size="11.5", class_name="tf"),
+        rx.el.svg.text(box.name, x=box.text_x, y=box.name_y, class_name="nm"),
+        rx.el.svg.text(box.address, x=box.text_x, y=box.address_y, class_name="tm mono"),
+        rx.el.svg.text(box.detail, x=box.text_x, y=box.detail_y, class_name="tf dt"),
         key=box.id,
     )
 
@@ -99,13 +99,13 @@ def _line(line: ObjectVar[MapLine], on_open: Any) -> rx.Component:
         rx.cond(line.blocked, rx.el.svg.use(href=f"{ICONS_URL}#g-stop", x="501", y=line.stop_y, width="18", height="18")),
         rx.el.svg.use(href=f"{ICONS_URL}#g-{line.look}", x="208", y=line.glyph_y, width="13", height="13"),
         rx.el.svg.text(
-            rx.el.svg.tspan(line.kind, font_weight="600"),
+            rx.el.svg.tspan(line.kind, class_name="kd"),
             rx.el.svg.tspan(line.label, dx="7", class_name="tm"),
             x="227",
             y=line.label_y,
-            font_size="12.5",
+            class_name="lb",
         ),
-        rx.el.svg.text(line.detail, x="227", y=line.detail_y, font_size="11.5", class_name="tf"),
+        rx.el.svg.text(line.detail, x="227", y=line.detail_y, class_name="tf dt"),
         rx.el.svg.circle(cx=line.x1, cy=line.y, r="3.5", class_name="dot"),
         rx.el.svg.circle(cx=line.x2, cy=line.y, r="3.5", class_name="dot"),
     ]

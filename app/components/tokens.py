@@ -12,7 +12,7 @@ SEVERITIES: tuple[SeverityName, ...] = get_args(SeverityName)
 SEVERITY_WORDS: dict[str, str] = {name: name.capitalize() for name in SEVERITIES}
 STATUS_WORDS: dict[str, str] = {"ok": "OK", "degraded": "Degraded", "down": "Down", "unknown": "Unknown", "paused": "Paused"}
 
-STYLESHEETS = ["/tokens.css", "/theme.css", "/pages.css", "/report.css"]
+STYLESHEETS = ["/tokens.css", "/theme.css", "/pages.css", "/report.css", "/lab.css"]
 ICONS_URL = "/icons.svg"
 
 

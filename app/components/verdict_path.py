@@ -10,9 +10,9 @@ from app.components.prose import prose
 from app.state.report_view import LookView, StepView
 
 
-def verdict_path(steps: rx.Var[Any]) -> rx.Component:
-    """Return the path. `steps` holds a list of `StepView`."""
-    return rx.el.ol(rx.foreach(steps, _step), class_name="vp")
+def verdict_path(steps: rx.Var[Any], *, fade: bool = False) -> rx.Component:
+    """Return the path. `steps` holds a list of `StepView`. `fade`: a step whose outcome changes fades in; the others stay still."""
+    return rx.el.ol(rx.foreach(steps, lambda step: _step(step, " appear" if fade else "")), class_name="vp")
 
 
 def path_marks(marks: rx.Var[Any], said: rx.Var[str]) -> rx.Component:
@@ -20,7 +20,7 @@ def path_marks(marks: rx.Var[Any], said: rx.Var[str]) -> rx.Component:
     return rx.el.span(rx.foreach(marks, lambda name: glyph(name, class_name="")), role="img", aria_label=said, class_name="mini")
 
 
-def _step(step: ObjectVar[StepView]) -> rx.Component:
+def _step(step: ObjectVar[StepView], extra: str) -> rx.Component:
     plain = rx.foreach(step.looks, lambda look: rx.el.span(rx.el.code(look.name, ": ", prose(look.value)), " "))
     listed = rx.el.dl(rx.foreach(step.looks, _compared), class_name="cmp")
     return rx.fragment(
@@ -35,8 +35,9 @@ def _step(step: ObjectVar[StepView]) -> rx.Component:
                 rx.cond(step.kind == "stop", rx.cond(step.looks.length() > 0, listed), plain),
                 class_name="w",
             ),
-            class_name=step.kind,
+            class_name=f"{step.kind}{extra}",
         ),
+        key=step.key,
     )
 
 

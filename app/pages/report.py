@@ -170,7 +170,7 @@ def _calls() -> rx.Component:
         rx.el.input(type="search", placeholder="Filter by path", on_change=ReportState.filter_calls.debounce(200)),
         class_name="in find",
     )
-    columns = head("Call", ("Credentials", "desk"), ("Path", "desk"), "Verdict", ("Status", "num"), ("ms", "num desk"))
+    columns = head("Call", ("Credentials", "desk"), ("Path", "desk"), "Verdict", ("Status", "num desk"), ("ms", "num desk"), ("Open", "vh"))
     return card(
         "Calls",
         rx.cond(
@@ -193,6 +193,7 @@ def _calls() -> rx.Component:
         aside=ReportState.calls_count,
         tools=(rx.cond(ReportState.calls_total > 8, search),),
         id="calls",
+        class_name="calls",
     )
 
 
@@ -215,10 +216,11 @@ def _call(row: ObjectVar[CallRow]) -> rx.Component:
             rx.el.td(row.credentials, class_name="desk m"),
             rx.el.td(path_marks(row.marks, row.marks_said), class_name="desk"),
             rx.el.td(verdict),
-            rx.el.td(row.status, class_name="num mono"),
+            rx.el.td(row.status, class_name="num mono desk"),
             rx.el.td(row.ms, class_name="num mono desk"),
+            rx.el.td(rx.cond(row.open, icon("down", small=True), icon("right", small=True)), class_name="chev"),
         ),
-        rx.cond(row.open, rx.el.tr(rx.el.td(_call_body(row), col_span=6), class_name="more")),
+        rx.cond(row.open, rx.el.tr(rx.el.td(_call_body(row), col_span=7), class_name="more")),
         key=row.id,
     )
 
@@ -238,11 +240,14 @@ def _call_body(row: ObjectVar[CallRow]) -> rx.Component:
 def _architecture() -> rx.Component:
     return card(
         "Architecture",
-        pad(rx.el.ul(rx.foreach(ReportState.evidence, lambda line: rx.el.li(prose(line))), class_name="m s lines")),
+        rx.cond(
+            ReportState.evidence.length() > 0,
+            pad(rx.el.ul(rx.foreach(ReportState.evidence, lambda line: rx.el.li(prose(line))), class_name="m s lines")),
+        ),
         rx.cond(
             ReportState.technologies.length() > 0,
             table(
-                head("Identified", ("Part", "desk"), ("Where", "desk"), "Certainty", "Evidence"),
+                head("Part", "Identified", ("Where", "desk"), ("Certainty", "desk"), ("Evidence", "desk")),
                 rx.el.tbody(rx.foreach(ReportState.technologies, _technology)),
                 label="Technologies",
             ),
@@ -253,11 +258,11 @@ def _architecture() -> rx.Component:
 
 def _technology(row: ObjectVar[TechnologyRow]) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(row.name),
-        rx.el.td(row.part, class_name="desk m"),
+        rx.el.td(row.part, class_name="m nw"),
+        rx.el.td(rx.el.b(row.name), rx.el.span(" ", row.certainty, class_name="phone s f")),
         rx.el.td(row.where, class_name="desk mono s m any"),
-        rx.el.td(row.certainty, class_name="m"),
-        rx.el.td(row.evidence, class_name="s f any"),
+        rx.el.td(row.certainty, class_name="desk s m"),
+        rx.el.td(row.evidence, class_name="desk s f any"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import reflex as rx
 
@@ -21,6 +22,7 @@ from app.state.report_view import (
     TechnologyRow,
     call_row,
     closed_finding,
+    common_host,
     finding_ids,
     open_finding,
     prose,
@@ -173,14 +175,16 @@ class ReportState(rx.State):
         order = sorted(report.calls, key=lambda call: (call.allowed is not False, call.allowed is None))
         found = [call for call in order if wanted in f"{call.method} {call.url}".lower()]
         limit = _MAX_ROWS if self._all_calls or wanted else _FIRST_CALLS
-        origin = report.site.page_origin
+        common = common_host(report)
+        host = common or urlsplit(report.site.page_origin).netloc
         self.calls = [
-            call_row(call, origin, open_=call.id in self._open, lab=self._lab(call) if call.id in self._open else "")
+            call_row(call, host, open_=call.id in self._open, lab=self._lab(call) if call.id in self._open else "")
             for call in found[:limit]
         ]
         self.calls_more, self.calls_total = max(0, len(found) - limit), len(report.calls)
         blocked = sum(call.allowed is False for call in report.calls)
-        self.calls_count = f"{len(report.calls)} found, {blocked} blocked" if blocked else f"{len(report.calls)} found"
+        said = [f"{len(report.calls)} found", f"{blocked} blocked" if blocked else "", f"all to {common}" if common else ""]
+        self.calls_count = ", ".join(part for part in said if part)
 
     @rx.event
     async def toggle_call(self, call_id: str):

@@ -69,6 +69,7 @@ class StepView:
     detail: list[Piece]
     looks: list[LookView]
     hop: str  # heading before the step: the URL after a redirect; "" for none
+    key: str  # changes with the outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class CallRow:
     id: str
     method: str
     path: str
-    host: str  # "" for the page's own origin
+    host: str  # "" where it goes without saying
     credentials: str
     marks: list[str]  # glyph names of the path
     marks_said: str
@@ -213,11 +214,23 @@ def mend_views(mends: Sequence[Mend], recognised: Collection[str] = ()) -> list[
 
 def path_steps(path: Sequence[Step]) -> list[StepView]:
     steps, hop = [], 0
-    for step in path:
+    for number, step in enumerate(path):
         kind, glyph, said = _MARKS[step.outcome]
         heading = step.url if step.hop != hop else ""
         hop = step.hop
-        steps.append(StepView(kind, glyph, said, step.title, step.rule, prose(step.detail), [_look(look) for look in step.looks], heading))
+        steps.append(
+            StepView(
+                kind,
+                glyph,
+                said,
+                step.title,
+                step.rule,
+                prose(step.detail),
+                [_look(look) for look in step.looks],
+                heading,
+                f"{number}-{step.hop}-{step.key}-{kind}",
+            )
+        )
     return steps
 
 
@@ -225,9 +238,15 @@ def _look(look: Look) -> LookView:
     return LookView(look.name, marked(look.value, look.faulty))
 
 
-def call_row(call: CallReport, page_origin: str, *, open_: bool = False, lab: str = "") -> CallRow:
+def common_host(report: Report) -> str:
+    """Return the host that all calls go to, or "" when there are several."""
+    hosts = {urlsplit(call.url).netloc for call in report.calls}
+    return hosts.pop() if len(hosts) == 1 else ""
+
+
+def call_row(call: CallReport, host: str, *, open_: bool = False, lab: str = "") -> CallRow:
+    """Return one row. `host` is the one that need not be said: of all calls, or of the page."""
     parts = urlsplit(call.url)
-    origin = f"{parts.scheme}://{parts.netloc}"
     inferred = ", inferred" if call.certainty.value == "inferred" else ""
     glyph, verdict = (
         ("unknown", "Unknown")
@@ -243,7 +262,7 @@ def call_row(call: CallReport, page_origin: str, *, open_: bool = False, lab: st
         id=call.id,
         method=call.method,
         path=call.template or (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-        host="" if origin == page_origin else parts.netloc,
+        host="" if parts.netloc == host else parts.netloc,
         credentials=call.credentials,
         marks=[_MARKS[step.outcome][1] for step in call.path][:_MAX_MARKS],
         marks_said=f"{passed} of {len(call.path)} steps passed" if call.path else "not judged",
@@ -287,7 +306,7 @@ def technology_rows(report: Report) -> list[TechnologyRow]:
             technology.category.capitalize(),
             f"{technology.name} {technology.version}".strip(),
             without_scheme(technology.origin) + technology.prefix,
-            technology.certainty,
+            {"yes": "certain"}.get(technology.certainty, technology.certainty),
             "; ".join(technology.evidence),
         )
         for technology in report.technologies
