@@ -7,7 +7,7 @@ from app.components.code import code_block
 from app.components.field import text_field
 from app.components.icons import GlyphName, IconName, glyph, icon
 from app.components.shell import favicon, public_shell
-from app.state.landing import ExampleCard, LandingState
+from app.state.landing import ExampleCard, ExampleVariant, LandingState
 from app.state.session import SessionState
 
 _COMMAND = "python -m app scan https://app.example.com \\\n  --api https://api.example.com --fail-on high"
@@ -127,21 +127,23 @@ def _two_columns() -> rx.Component:
     )
 
 
+def _variant(variant: rx.vars.ObjectVar[ExampleVariant]) -> rx.Component:
+    return rx.el.li(
+        button("Scan", size="sm", on_click=LandingState.scan_example(variant.page_url, variant.api_url), aria_label=f"Scan {variant.name}"),
+        rx.el.span(
+            rx.el.a(variant.word, href=variant.page_url, target="_blank", rel="noopener", aria_label=f"Open {variant.name} in a new tab"),
+            " ",
+            rx.el.span(variant.description, class_name="m"),
+            class_name="s",
+        ),
+    )
+
+
 def _example(example: rx.vars.ObjectVar[ExampleCard]) -> rx.Component:
     return rx.el.li(
-        rx.el.b(example.name),
-        rx.el.span(example.description, class_name="s m"),
-        rx.el.span(example.hosts, class_name="s f mono any"),
-        rx.el.div(
-            button(
-                "Scan it",
-                size="sm",
-                on_click=LandingState.scan_example(example.page_url, example.api_url),
-                aria_label=f"Scan {example.name}",
-            ),
-            rx.el.a("Open", href=example.page_url, target="_blank", rel="noopener", class_name="s", aria_label=f"Open {example.name}"),
-            class_name="row",
-        ),
+        rx.el.h3(example.name),
+        rx.el.p(example.description, class_name="s m"),
+        rx.el.ul(rx.foreach(example.variants, _variant), class_name="variants"),
         class_name="card ex-card",
     )
 

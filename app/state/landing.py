@@ -1,24 +1,32 @@
 """The start page: one address, and the examples when they run."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import reflex as rx
 
 from app.services import scans
 from app.services.errors import Invalid, SeamwatchError, Unauthenticated
-from app.services.instance import facts
+from app.services.instance import DemoTarget, facts
 from app.services.scan_form import ScanForm
 from app.state.session import actor_of
-from app.state.shown import host_of, new_scan_path, sign_in_path
+from app.state.shown import new_scan_path, sign_in_path
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleVariant:
+    word: str  # "in order", "broken"
+    description: str
+    page_url: str
+    api_url: str
+    name: str  # of example and variant, for screen readers
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleCard:
     name: str
     description: str
-    page_url: str
-    api_url: str
-    hosts: str
+    variants: list[ExampleVariant]
 
 
 class LandingState(rx.State):
@@ -31,10 +39,7 @@ class LandingState(rx.State):
     @rx.event
     async def load(self):
         self.error, self.busy = "", False
-        self.examples = [
-            ExampleCard(target.name, target.description, target.page_url, target.api_url, _hosts(target.page_url, target.api_url))
-            for target in facts().demo
-        ]
+        self.examples = _cards(facts().demo)
 
     @rx.event
     async def scan(self, form: dict[str, str]):
@@ -64,9 +69,12 @@ class LandingState(rx.State):
             self.busy = False
 
 
-def _hosts(page_url: str, api_url: str) -> str:
-    """Return "127.0.0.1:9001" or "127.0.0.1:9001 and :9002"."""
-    page, api = host_of(page_url), host_of(api_url)
-    if not api or api == page:
-        return page
-    return f"{page} and {api.removeprefix(page.partition(':')[0])}"
+def _cards(targets: Iterable[DemoTarget]) -> list[ExampleCard]:
+    """Put the variants of an example ("Notes", "Notes, broken") on one card, in the order listed."""
+    cards: dict[str, ExampleCard] = {}
+    for target in targets:
+        name, _, word = target.name.partition(", ")
+        card = cards.setdefault(name, ExampleCard(name, target.description, []))
+        said = "" if target.description == card.description else target.description
+        card.variants.append(ExampleVariant(word or "in order", said, target.page_url, target.api_url, target.name))
+    return list(cards.values())
