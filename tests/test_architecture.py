@@ -34,11 +34,11 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "auth": ({"auth", "services", "settings"}, WEB | {"authlib", "jinja2"}),
     "commands": (
         {"commands", "core", "db", "engine", "migrations", "net", "probes", "services", "settings"},
-        {"jinja2", "markupsafe", "pydantic", "rich", "typer"},
+        {"jinja2", "markupsafe", "pydantic", "pydantic_core", "rich", "typer"},
     ),
     "state": ({"core", "services", "state"}, {"reflex"}),
     "components": ({"components", "core", "state"}, {"reflex", "reflex_base", "reflex_components_core"}),
-    "pages": ({"components", "core", "pages", "state"}, {"reflex"}),
+    "pages": ({"components", "core", "pages", "state"}, {"reflex", "reflex_components_core"}),
 }
 ROOTS = {"__init__", "__main__", "app", "serve", "web"}  # these wire the rooms, so may import any
 EFFECTS = {
