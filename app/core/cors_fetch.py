@@ -180,12 +180,7 @@ class _Fetch:
         if chromium and head.status == 407:
             return Stop("C4", "answer_readable", "proxy_auth", "407")
         redirect = checks.redirect_of(head, hop.url, self.profile)
-        if (
-            chromium
-            and redirect is not None
-            and redirect.target is None
-            and not (request.redirect == "manual" and redirect.has_spaced_host)
-        ):
+        if chromium and redirect is not None and redirect.target is None and not redirect.has_spaced_host:
             return Stop("D2", "redirect", "invalid_redirect", redirect.location)
         if self.tainting == "cors":
             stop = checks.cors_check(head, hop.origin, request.credentialed)
@@ -197,7 +192,8 @@ class _Fetch:
                 return stop
         if head.status in checks.REDIRECT_STATUSES:
             if request.redirect == "error" and (redirect is not None or not chromium):
-                return Stop("D1", "redirect", "redirect_error")
+                told = self._credentials_stop(redirect.target) if redirect is not None and redirect.target is not None else None
+                return told if told is not None and told.rule == "D5" else Stop("D1", "redirect", "redirect_error")
             if request.redirect == "manual":
                 self.rule = "D1"
                 hop.location = redirect.location if redirect else None
@@ -243,12 +239,9 @@ class _Fetch:
         if self.redirects == checks.MAX_REDIRECTS:
             return Stop("D4", "redirect", "too_many_redirects")
         self.redirects += 1
-        if target.has_credentials:
-            if chromium:
-                loud = request.mode == "cors" and self._leaves(target)
-                return Stop("D5" if loud else "D6", "redirect", "redirect_credentials" if loud else "silent_credentials")
-            if (request.mode == "cors" and request.origin != target.origin) or self.tainting == "cors":
-                return Stop("D5", "redirect", "redirect_credentials")
+        stop = self._credentials_stop(target)
+        if stop is not None:
+            return stop
         if target.origin != hop.url.origin:
             if request.origin == "null" or request.origin != hop.url.origin:
                 self.tainted = True
@@ -272,8 +265,15 @@ class _Fetch:
         spoken = self.request.mode == "cors" and target.scheme not in ("data", "file", "blob", "about")
         return "redirect_scheme" if spoken else "unsafe_redirect"
 
-    def _leaves(self, target: UrlParts) -> bool:
-        return self.tainting == "cors" or self.request.origin != target.origin
+    def _credentials_stop(self, target: UrlParts) -> Stop | None:
+        """D5 and D6: user name or password in the redirect's target."""
+        if not target.has_credentials:
+            return None
+        request = self.request
+        foreign = request.mode == "cors" and (self.tainting == "cors" or request.origin != target.origin)
+        if self.profile is Profile.STANDARD:
+            return Stop("D5", "redirect", "redirect_credentials") if foreign else None
+        return Stop("D5", "redirect", "redirect_credentials") if foreign else Stop("D6", "redirect", "silent_credentials")
 
 
 def _trimmed(value: str | None) -> str | None:
