@@ -23,11 +23,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, chdir, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, chdir, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseServer
 
 import uvicorn
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -225,16 +226,25 @@ def _load(file: Path) -> object:
 
 
 class _Quiet(WSGIRequestHandler):
-    # A connection kept open would be answered by the faulty application after the mended one has started.
-    protocol_version = "HTTP/1.0"
-
     def log(self, *_: object) -> None:
         pass
 
 
 @contextmanager
-def flask(here: Path, port: int) -> Iterator[None]:
-    server = make_server("127.0.0.1", port, _load(here / "app.py").app, threaded=True, request_handler=_Quiet)
+def _in_thread(server: BaseServer) -> Iterator[None]:
+    """Run a server in a thread, and at the end close what clients left open.
+
+    Browsers open connections ahead of need; the thread that holds one would answer for the faulty application later.
+    """
+    connections: list[socket.socket] = []
+    accept = server.get_request
+
+    def get_request() -> tuple[socket.socket, object]:
+        connection, address = accept()
+        connections.append(connection)
+        return connection, address
+
+    server.get_request = get_request
     thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.02), daemon=True)
     thread.start()
     try:
@@ -242,7 +252,14 @@ def flask(here: Path, port: int) -> Iterator[None]:
     finally:
         server.shutdown()
         thread.join()
+        for connection in connections:
+            with suppress(OSError):  # most are closed
+                connection.shutdown(socket.SHUT_RDWR)
         server.server_close()
+
+
+def flask(here: Path, port: int) -> AbstractContextManager[None]:
+    return _in_thread(make_server("127.0.0.1", port, _load(here / "app.py").app, threaded=True, request_handler=_Quiet))
 
 
 @contextmanager
@@ -302,17 +319,9 @@ class _QuietFiles(SimpleHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def files(folder: Path, port: int) -> Iterator[None]:
+def files(folder: Path, port: int) -> AbstractContextManager[None]:
     """Serve a folder: the page on an origin of its own."""
-    with ThreadingHTTPServer(("127.0.0.1", port), partial(_QuietFiles, directory=str(folder))) as server:
-        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.02), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
+    return _in_thread(ThreadingHTTPServer(("127.0.0.1", port), partial(_QuietFiles, directory=str(folder))))
 
 
 def find_nginx() -> str:
@@ -321,7 +330,7 @@ def find_nginx() -> str:
     return found
 
 
-def nginx(here: Path, port: int) -> "contextmanager[None]":
+def nginx(here: Path, port: int) -> AbstractContextManager[None]:
     return _process([find_nginx(), "-p", str(here), "-c", str(here / "nginx.conf")], here, port)
 
 
