@@ -96,7 +96,7 @@ def _line(line: ObjectVar[MapLine], on_open: Any) -> rx.Component:
             line.paths.to(list[str]),
             lambda d: rx.el.svg.path(d=d, stroke_width=line.width, stroke_dasharray=line.dash, class_name="wire"),
         ),
-        rx.cond(line.blocked, rx.el.svg.use(href=f"{ICONS_URL}#g-stop", x="501", y=line.stop_y, width="18", height="18")),
+        rx.cond(line.blocked, rx.el.svg.use(href=f"{ICONS_URL}#g-stop", x=line.stop_x, y=line.stop_y, width="18", height="18")),
         rx.el.svg.use(href=f"{ICONS_URL}#g-{line.look}", x="208", y=line.glyph_y, width="13", height="13"),
         rx.el.svg.text(
             rx.el.svg.tspan(line.kind, class_name="kd"),

@@ -14,10 +14,13 @@ MARGIN = 8
 LEFT = 192  # right edge of the browser box, where lines begin
 RIGHT = 560  # left edge of the parts, where lines end
 PART_WIDTH = 252
+FREE_RIGHT, FREE_PART_WIDTH = 760, 380  # where no database stands behind the parts: longer lines, room for whole labels
+STOP_GAP = 50  # a blocked line is cut around this far before its part
 DATABASE_X, DATABASE_WIDTH = 946, 194
 SEAM_HEIGHT = 60  # of a part, per seam
 GAP = 20
 MAX_LABEL = 46  # characters, less the seam's name
+FREE_MAX_LABEL = 78
 MAX_ADDRESS = 30
 MAX_SEAMS = 7  # more: those in order fold into one line of text
 ICONS = {"page": "window", "api": "server", "websocket": "zap", "identity": "key", "database": "database"}
@@ -65,9 +68,13 @@ class Line:
     paths: tuple[str, ...]  # one; two for the double line of critical
     width: float
     dash: str
-    blocked: bool  # cut before the part; a stop sign is centred at x 510
+    blocked: bool  # cut before the part; a stop sign is centred at `stop_x`
     x1: int = LEFT
     x2: int = RIGHT
+
+    @property
+    def stop_x(self) -> int:
+        return self.x2 - STOP_GAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ def draw(report: Report) -> SeamMap:
 def lay_out(parts: Sequence[Part], seams: Sequence[Seam], page_origin: str = "") -> SeamMap:
     """Lay out parts and seams, in the order given."""
     shown = _fold(seams)
+    free = all(part.kind != "database" for part in parts)
+    right, width = (FREE_RIGHT, FREE_PART_WIDTH) if free else (RIGHT, PART_WIDTH)
     boxes: list[Box] = []
     lines: list[Line] = []
     y = MARGIN + 6
@@ -97,8 +106,8 @@ def lay_out(parts: Sequence[Part], seams: Sequence[Seam], page_origin: str = "")
         if part.kind == "database" or not mine:
             continue
         height = SEAM_HEIGHT * len(mine)
-        boxes.append(_box(part, RIGHT, y, PART_WIDTH, height))
-        lines += [_line(seam, y + SEAM_HEIGHT // 2 + SEAM_HEIGHT * number) for number, seam in enumerate(mine)]
+        boxes.append(_box(part, right, y, width, height))
+        lines += [_line(seam, y + SEAM_HEIGHT // 2 + SEAM_HEIGHT * number, right) for number, seam in enumerate(mine)]
         y += height + GAP
     bottom = y - GAP + 6
     for part in parts:
@@ -136,27 +145,40 @@ def look_of(seam: Seam) -> str:
     return "unknown" if seam.certainty is Certainty.UNKNOWN else "ok"
 
 
-def _line(seam: Seam, y: int) -> Line:
+def _line(seam: Seam, y: int, right: int) -> Line:
     look = look_of(seam)
     width, dash = STROKES[look]
     offsets = (-3, 3) if look == Severity.CRITICAL else (0,)
-    if seam.blocked:
-        paths = tuple(f"M{LEFT} {y + offset}H495M525 {y + offset}H{RIGHT}" for offset in offsets)
-    else:
-        paths = tuple(f"M{LEFT} {y + offset}H{RIGHT}" for offset in offsets)
+    gap = f"H{right - STOP_GAP - 15}M{right - STOP_GAP + 15} {{y}}" if seam.blocked else ""
+    paths = tuple(f"M{LEFT} {y + offset}{gap.format(y=y + offset)}H{right}" for offset in offsets)
     word = {"ok": "In order", "unknown": "Unknown"}.get(look, look.capitalize())
-    label = cut(seam.label, MAX_LABEL - len(seam.kind))
+    limit = FREE_MAX_LABEL if right == FREE_RIGHT else MAX_LABEL
+    label = cut(seam.label, limit - len(seam.kind))
     target = seam.findings[0] if seam.findings else ""
     title = f"{seam.kind}: {seam.label}"
     return Line(
-        seam.id, seam.kind.value, seam.part, look, word, label, cut(seam.detail, 52), title, target, y, paths, width, dash, seam.blocked
+        seam.id,
+        seam.kind.value,
+        seam.part,
+        look,
+        word,
+        label,
+        cut(seam.detail, limit + 6),
+        title,
+        target,
+        y,
+        paths,
+        width,
+        dash,
+        seam.blocked,
+        x2=right,
     )
 
 
 def _box(part: Part, x: int, y: int, width: int, height: int) -> Box:
     rows = 3 if part.detail else 2
     text_y = y + height // 2 + (4 if rows == 2 else -4) - 8 + (0 if rows == 2 else -1)
-    limit = MAX_ADDRESS if width == PART_WIDTH else 22
+    limit = {PART_WIDTH: MAX_ADDRESS, FREE_PART_WIDTH: 46}.get(width, 22)
     return Box(
         part.id, ICONS.get(part.kind, "server"), part.name, cut(part.address, limit), cut(part.detail, limit + 2),
         f"{part.name}: {part.address}. {part.detail}".rstrip(". "), x, y, width, height, text_y,

@@ -13,7 +13,8 @@ def page() -> rx.Component:
         rx.el.div(
             rx.el.h1("What a browser checks, rule by rule"),
             rx.el.p(
-                "A call across origins passes these in order. Verdict paths and findings name them by number; the console's texts are Chromium's. ",
+                "A call across origins passes these in order. Verdict paths and findings name them by number. ",
+                "The console's texts are Chromium's. ",
                 rx.el.a("Try one in the lab", href="/cors"),
                 ".",
                 class_name="m lead2",

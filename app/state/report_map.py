@@ -53,6 +53,7 @@ class MapLine:
     hit_y: int
     glyph_y: int
     label_y: int
+    stop_x: int
     stop_y: int
     detail_y: int
 
@@ -135,5 +136,5 @@ def _line(line: Line, row: str) -> MapLine:
     return MapLine(
         line.id, line.kind, line.look, line.word, line.label, line.detail, line.title, row, f"#{row}" if row else "#findings",
         list(line.paths), f"{line.width:g}", line.dash, line.blocked, line.x1, line.x2, line.y, line.x2 - line.x1, line.y - 26,
-        line.y - 21, line.y - 10, line.y - 9, line.y + 17,
+        line.y - 21, line.y - 10, line.stop_x - 9, line.y - 9, line.y + 17,
     )  # fmt: skip

@@ -22,7 +22,8 @@ def test_a_part_is_as_tall_as_its_seams_and_lines_are_that_far_apart():
 
 def test_a_blocked_seam_is_cut_before_the_part_and_opens_its_finding():
     line = lay_out([API], [seam(API, SeamKind.CORS, Severity.HIGH, blocked=True)]).lines[0]
-    assert line.paths == (f"M192 {line.y}H495M525 {line.y}H560",)
+    assert line.paths == (f"M192 {line.y}H695M725 {line.y}H760",)
+    assert line.stop_x == 710
     assert (line.look, line.word, line.target) == ("high", "High", "COR-06")
 
 
@@ -49,6 +50,12 @@ def test_more_seams_than_fit_fold_the_ones_in_order_and_keep_the_troubled():
 def test_the_summary_says_how_many_are_blocked():
     drawn = lay_out([PAGE, API], [seam(PAGE, SeamKind.PAGE), seam(API, SeamKind.CORS, Severity.HIGH, blocked=True)])
     assert drawn.summary == "Seam map: 2 seams between the browser and the backend, 1 blocked."
+
+
+def test_without_a_database_the_lines_take_its_room_and_labels_are_longer():
+    long = Seam("cors", SeamKind.CORS, "api-1", "The API allows the wildcard * where calls carry credentials")
+    free, beside = lay_out([API], [long]).lines[0], lay_out([API, Part("database", "database", "Database", "")], [long]).lines[0]
+    assert (free.x2 > beside.x2, free.label, beside.label.endswith("…")) == (True, long.label, True)
 
 
 def test_a_database_stands_behind_its_api():
