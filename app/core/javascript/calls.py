@@ -1,4 +1,3 @@
-# ruff: noqa: SIM102 - nested conditions, each a step cheaper than the next
 """The calls that the scripts of one page make: requests that were recognised, through the script's own wrapper functions, as `Call`s."""
 
 import re
@@ -8,17 +7,19 @@ from dataclasses import dataclass, replace
 from tree_sitter import Node
 
 from app.core.inventory import Call, SocketUse, Source, SourceKind
+from app.core.javascript.clients import recognise_axios, recognise_get_json, recognise_jquery, recognise_verb
+from app.core.javascript.drafts import Draft, Recognise
 from app.core.javascript.evaluator import Evaluator
 from app.core.javascript.functions import bind
 from app.core.javascript.reader import Binding, CallSite, Module
 from app.core.javascript.requests import (
-    RECOGNISERS,
     SOCKETIO_OPTIONS,
-    Draft,
-    Recognise,
-    recognise_axios,
+    recognise_beacon,
+    recognise_event_source,
+    recognise_fetch,
     recognise_socketio,
-    recognise_verb,
+    recognise_websocket,
+    recognise_xhr,
 )
 from app.core.javascript.strings import excerpt_of
 from app.core.javascript.values import NOTHING_BOUND, ClassValue, Closure, Environment, Hole, Page, Text, Value, text_of
@@ -37,6 +38,19 @@ _PLAIN_VALUE = re.compile(r"[A-Za-z][\w./;=, +*-]{0,39}")
 _SECRET_NAME = re.compile(r"auth|token|key|secret|cookie|csrf|xsrf|session|sign|pass|credential", re.I)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
+
+RECOGNISERS: dict[str, Recognise] = {
+    **dict.fromkeys(("fetch", "$fetch", "ofetch", "useFetch", "authFetch"), recognise_fetch),
+    "open": recognise_xhr,
+    "ajax": recognise_jquery,
+    "getJSON": recognise_get_json,
+    "sendBeacon": recognise_beacon,
+    "EventSource": recognise_event_source,
+    **dict.fromkeys(("WebSocket", "ReconnectingWebSocket"), recognise_websocket),
+    **dict.fromkeys(("get", "head", "post", "put", "patch", "delete", "options"), recognise_verb),
+    "request": recognise_verb,
+    **dict.fromkeys(("axios", "ky", "superagent"), recognise_axios),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +109,7 @@ class _Requests:
                     seen.add(site.node.id)
                     yield site, recognise_socketio
         if b"socket.io" in module.source or b"engine.io" in module.source:
-            for sites in module.calls.values():
-                for site in sites if len(sites) < 50 else ():
-                    if site.callee.type == "identifier" and site.node.id not in seen and not site.is_new:
-                        arguments = site.arguments()
-                        if (
-                            arguments
-                            and arguments[-1].type == "object"
-                            and len(arguments) == 2
-                            and arguments[0].type in ("string", "template_string", "identifier")
-                        ):
-                            if SOCKETIO_OPTIONS.search(module.text(arguments[-1])[:400]):
-                                yield site, recognise_socketio
+            yield from ((site, recognise_socketio) for site in _minified_socketio(module) if site.node.id not in seen)
 
     # Wrappers
 
@@ -245,6 +248,20 @@ class _Requests:
         if draft.mode in ("cors", "no-cors", "same-origin"):
             call = replace(call, mode=draft.mode)
         return replace(call, redirect=draft.redirect) if draft.redirect in ("follow", "manual", "error") else call
+
+
+def _minified_socketio(module: Module) -> Iterator[CallSite]:
+    """Yield the calls f(url, {…}) whose options only Socket.IO has: minifiers leave nothing of the name `io`."""
+    for sites in module.calls.values():
+        for site in sites if len(sites) < 50 else ():
+            if site.callee.type != "identifier" or site.is_new:
+                continue
+            match site.arguments():
+                case [url, options] if options.type == "object" and url.type in ("string", "template_string", "identifier"):
+                    if SOCKETIO_OPTIONS.search(module.text(options)[:400]):
+                        yield site
+                case _:
+                    pass
 
 
 def _header_value(name: str, value: Value) -> str:

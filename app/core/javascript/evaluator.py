@@ -4,12 +4,13 @@ Unknown things stay unknown: a string keeps them as holes ("/api/items/{id}"), e
 be decided is assumed to be true, and noted, so that the caller can ask again with the other assumption.
 """
 
-import re
 from collections.abc import Mapping
 
 from tree_sitter import Node
 
 from app.core.javascript.functions import call_value
+from app.core.javascript.members import GLOBAL_OBJECTS, member_of, member_value, meta_value, this_value
+from app.core.javascript.operators import assignment_value, binary_value, inner_value, ternary_value, unary_value
 from app.core.javascript.reader import Binding, CallSite, Module, Path, Scope
 from app.core.javascript.strings import unescape
 from app.core.javascript.values import (
@@ -31,15 +32,12 @@ from app.core.javascript.values import (
     joined,
     merged,
     text_of,
-    truth_of,
 )  # fmt: skip
 from app.core.urls import parse
 
 MAX_DEPTH = 48
 MAX_STEPS = 2_000  # of one question; a hostile script cannot make it longer
 MAX_ALL_STEPS = 400_000  # of one page
-_GLOBAL_OBJECTS = frozenset({"window", "globalThis", "self", "top", "parent", "document"})
-_HOLE_NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
 
 class Evaluator:
@@ -104,7 +102,7 @@ class Evaluator:
         except ValueError:
             return Unknown("number")
 
-    def _object(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
+    def object_value(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
         fields: dict[str, Value] = {}
         is_open = False
         for child in node.named_children[:200]:
@@ -228,7 +226,7 @@ class Evaluator:
                 if isinstance(value, Listing):
                     return value
                 return Record(value.fields, is_open=True) if isinstance(value, Record) else Record({}, is_open=True)
-            value = self.member(value, str(step), depth) if value != UNDEFINED else UNDEFINED
+            value = member_of(self, value, str(step), depth) if value != UNDEFINED else UNDEFINED
             if value == UNDEFINED and place < len(binding.path) - 1:
                 break
         if value == UNDEFINED and binding.default is not None:
@@ -286,7 +284,7 @@ class Evaluator:
 
     def global_value(self, name: str, depth: int) -> Value:
         """Return a name of the global scope: declared by a classic script, assigned to window, or the browser's own."""
-        if name in _GLOBAL_OBJECTS:
+        if name in GLOBAL_OBJECTS:
             return Global("window" if name != "document" else name)
         if name not in self._globals:
             self._globals[name] = Global(name)  # stands while it is being worked out
@@ -314,168 +312,6 @@ class Evaluator:
             value = Record({}, is_open=True)
         return self._with_members(value, members, NOTHING_BOUND, depth) if members else value
 
-    # Operators
-
-    def _inner(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
-        return self.evaluate(node.named_children[-1] if node.named_children else None, scope, env, depth)
-
-    def _assignment(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
-        return self.evaluate(node.child_by_field_name("right"), scope, env, depth)
-
-    def _unary(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
-        operator, argument = node.child_by_field_name("operator"), node.child_by_field_name("argument")
-        match scope.module.text(operator) if operator is not None else "":
-            case "!":
-                truth = truth_of(self.evaluate(argument, scope, env, depth))
-                return Unknown() if truth is None else Constant(not truth)
-            case "void":
-                return UNDEFINED
-            case "typeof":
-                value = self.evaluate(argument, scope, env, depth)
-                match value:
-                    case Text():
-                        return Text(("string",))
-                    case Closure() | ClassValue():
-                        return Text(("function",))
-                    case Global(path="window" | "document" | "location" | "navigator") | Record() | Instance():
-                        return Text(("object",))
-                    case Global(path="process" | "global" | "require" | "module"):
-                        return Text(("undefined",))
-                    case _:
-                        return Unknown()
-            case "-":
-                value = self.evaluate(argument, scope, env, depth)
-                return Constant(-value.value) if isinstance(value, Constant) and isinstance(value.value, float) else Unknown()
-            case _:
-                return Unknown()
-
-    def _binary(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
-        operator = node.child_by_field_name("operator")
-        symbol = scope.module.text(operator) if operator is not None else ""
-        if symbol not in ("+", "||", "??", "&&", "===", "==", "!==", "!="):
-            return Unknown()
-        left = self.evaluate(node.child_by_field_name("left"), scope, env, depth)
-        right_node = node.child_by_field_name("right")
-        truth = truth_of(left)
-        if symbol in ("||", "&&") and truth is not None:
-            return left if truth == (symbol == "||") else self.evaluate(right_node, scope, env, depth)
-        if symbol == "??" and not isinstance(left, Unknown | Global):
-            return self.evaluate(right_node, scope, env, depth) if left in (UNDEFINED, Constant(None)) else left
-        right = self.evaluate(right_node, scope, env, depth)
-        if symbol in ("||", "??"):
-            # The left side is not known, so the default is the best that the source says.
-            return left if isinstance(right, Unknown) or right in (UNDEFINED, Constant(None)) else right
-        if symbol == "&&":
-            return right
-        if symbol == "+":
-            if isinstance(left, Constant) and isinstance(right, Constant):
-                return Unknown("number")
-            return joined(text_of(left), text_of(right))
-        return self._compared(left, right, symbol.startswith("!"))
-
-    def _compared(self, left: Value, right: Value, negated: bool) -> Value:
-        if isinstance(left, Text) and isinstance(right, Text) and left.known is not None and right.known is not None:
-            return Constant((left.known == right.known) != negated)
-        if isinstance(left, Constant) and isinstance(right, Constant):
-            return Constant((left.value == right.value) != negated)
-        if {type(left), type(right)} <= {Text, Constant} and type(left) is not type(right):
-            return Constant(negated)
-        return Unknown()
-
-    def _ternary(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
-        condition = node.child_by_field_name("condition")
-        truth = truth_of(self.evaluate(condition, scope, env, depth))
-        if truth is None:
-            key = scope.module.text(condition)[:200] if condition is not None else ""
-            self.circumstances += 1
-            self.assumed[key] = None
-            truth = self.assumptions.get(key, True)
-        return self.evaluate(node.child_by_field_name("consequence" if truth else "alternative"), scope, env, depth)
-
-    # Members
-
-    def _member(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
-        if node.type == "subscript_expression":
-            index = self.evaluate(node.child_by_field_name("index"), scope, env, depth)
-            name = text_of(index).known
-        else:
-            member = node.child_by_field_name("property")
-            name = scope.module.text(member) if member is not None else None
-        target = node.child_by_field_name("object")
-        value = self.evaluate(target, scope, env, depth)
-        return self.member(value, name, depth) if name is not None else Unknown()
-
-    def member(self, value: Value, name: str, depth: int = 0) -> Value:
-        """Return `value.name`."""
-        match value:
-            case Global(path="window"):
-                return self.global_value(name, depth) if name not in _GLOBAL_OBJECTS else Global(name if name == "document" else "window")
-            case Global(path="document") if name in ("location", "baseURI", "URL", "documentURI"):
-                return Global("location") if name == "location" else Text((self.page.base if name == "baseURI" else self.page.url,))
-            case Global(path="location") if self.location is not None:
-                return self._location(name)
-            case Global(path="import.meta.env" | "process.env"):
-                return _ENVIRONMENT.get(name, Unknown(name))
-            case Global(path=path):
-                return Global(f"{path}.{name}") if len(path) < 80 else Unknown(name)
-            case Record(fields=fields, is_open=is_open):
-                found = fields.get(name)
-                return found if found is not None else Unknown(name) if is_open else UNDEFINED
-            case Instance(of=ClassValue() as of):
-                return self._class_member(of, name, depth)
-            case Instance(record=record) if name in record.fields:
-                return record.fields[name]
-            case Listing(items=items) if name.isdigit():
-                return items[int(name)] if int(name) < len(items) else UNDEFINED
-            case ClassValue():
-                return self._class_member(value, name, depth)
-            case Constant():
-                return UNDEFINED if name != "toString" else Unknown(name)
-            case _:
-                return Unknown(name if _HOLE_NAME.fullmatch(name) else "value")
-
-    def _location(self, name: str) -> Value:
-        location = self.location
-        assert location is not None
-        match name:
-            case "origin":
-                return Text((f"{location.protocol}//{location.host}",))
-            case "href" | "toString":
-                return Text((location.href,))
-            case "protocol" | "host" | "hostname" | "port" | "pathname" | "search" | "hash":
-                return Text((str(getattr(location, name)),))
-            case _:
-                return Unknown(name)
-
-    def _class_member(self, of: ClassValue, name: str, depth: int) -> Value:
-        known = of.scope.module.this_members.get(of.node.id, {}).get(name)
-        if known is not None:
-            return self.evaluate(known[0], known[1], self.bound, depth)
-        body = of.node.child_by_field_name("body")
-        for child in body.named_children[:200] if body is not None else ():
-            label = child.child_by_field_name("name")
-            if child.type == "method_definition" and label is not None and of.scope.module.text(label) == name:
-                return Closure(child, of.scope)
-        return Unknown(name)
-
-    def _meta(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
-        key = self.page.key_of(scope.module)
-        return Record({"url": Text((key if key.startswith("http") else self.page.url,)), "env": Global("import.meta.env")})
-
-    def _this(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
-        for function in scope.functions():
-            if function.type == "arrow_function":
-                continue
-            around = function.parent
-            if around is not None and around.type == "pair":
-                around = around.parent
-            if around is not None and around.type == "class_body" and around.parent is not None:
-                return ClassValue(around.parent, scope.module.scopes[function.id].parent or scope)
-            if around is not None and around.type == "object":
-                return self._object(around, scope.module.scopes[function.id].parent or scope, env, depth)
-            break
-        return Unknown("this")
-
     # Calls
 
     def _call(self, node: Node, scope: Scope, env: Environment, depth: int) -> Value:
@@ -487,14 +323,6 @@ class Evaluator:
         return call_value(self, CallSite(node, callee, scope, ""), env, depth)
 
 
-_ENVIRONMENT: dict[str, Value] = {
-    "PROD": Constant(True),
-    "DEV": Constant(False),
-    "MODE": Text(("production",)),
-    "NODE_ENV": Text(("production",)),
-    "SSR": Constant(False),
-    "BASE_URL": Text(("/",)),
-}
 _EVALUATORS = {
     "string": Evaluator._string,
     "template_string": Evaluator._template,
@@ -503,22 +331,22 @@ _EVALUATORS = {
     "false": lambda *_: Constant(False),
     "null": lambda *_: Constant(None),
     "undefined": lambda *_: UNDEFINED,
-    "object": Evaluator._object,
+    "object": Evaluator.object_value,
     "array": Evaluator._array,
     "identifier": Evaluator._identifier,
-    "member_expression": Evaluator._member,
-    "subscript_expression": Evaluator._member,
-    "meta_property": Evaluator._meta,
-    "this": Evaluator._this,
+    "member_expression": member_value,
+    "subscript_expression": member_value,
+    "meta_property": meta_value,
+    "this": this_value,
     "call_expression": Evaluator._call,
     "new_expression": Evaluator._call,
-    "parenthesized_expression": Evaluator._inner,
-    "sequence_expression": Evaluator._inner,
-    "await_expression": Evaluator._inner,
-    "assignment_expression": Evaluator._assignment,
-    "unary_expression": Evaluator._unary,
-    "binary_expression": Evaluator._binary,
-    "ternary_expression": Evaluator._ternary,
+    "parenthesized_expression": inner_value,
+    "sequence_expression": inner_value,
+    "await_expression": inner_value,
+    "assignment_expression": assignment_value,
+    "unary_expression": unary_value,
+    "binary_expression": binary_value,
+    "ternary_expression": ternary_value,
     "arrow_function": Evaluator._closure,
     "function_expression": Evaluator._closure,
     "generator_function": Evaluator._closure,

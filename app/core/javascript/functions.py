@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
+from app.core.javascript.members import member_of
 from app.core.javascript.reader import Binding, CallSite, Scope
 from app.core.javascript.strings import replace_text
 from app.core.javascript.values import (
@@ -128,7 +129,7 @@ def _method(evaluator: Evaluator, site: CallSite, target: Value, name: str, argu
         return _text_method(evaluator, text_of(target), target, name, arguments, scope, env, depth)
     if isinstance(target, Listing):
         return _listing_method(evaluator, target, name, arguments, scope, env, depth)
-    member = evaluator.member(target, name, depth)
+    member = member_of(evaluator, target, name, depth)
     if isinstance(member, Closure):
         return returned(evaluator, member, arguments, scope, env, depth)
     if isinstance(member, ClassValue):
