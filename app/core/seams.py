@@ -81,8 +81,10 @@ def _parts(examined: Examined) -> tuple[Part, ...]:
                 f"websocket-{number}", "websocket", name, use.url.split("?")[0], _technologies(examined, origin_of(use.url), ("realtime",))
             )
         )
-    for start in inventory.oauth_starts[:1]:
-        parts.append(Part("identity-1", "identity", "Identity provider", start.provider or _host(start.url), "OAuth"))
+    parts += [
+        Part("identity-1", "identity", "Identity provider", start.provider or _host(start.url), "OAuth")
+        for start in inventory.oauth_starts[:1]
+    ]
     databases = [technology.name for technology in examined.technologies if technology.category == "database"]
     if databases:
         parts.append(Part("database", "database", "Database", ", ".join(dict.fromkeys(databases))))

@@ -14,9 +14,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core import report_json
 from app.core.comparison import Difference
 from app.core.comparison import compare as compare_reports
-from app.core.inventory import Call
+from app.core.inventory import UNKEPT, Call
 from app.core.observation import ScanRequest
-from app.core.redact import redact_headers
+from app.core.redact import redact_header
 from app.core.report import Report
 from app.core.scan_events import ScanEvent, ScanStatus
 from app.db import reading, transaction
@@ -123,14 +123,15 @@ async def _get(db: AsyncSession, actor: Actor, scan_id: object, *, deleted: bool
 
 
 def _without_secrets(call: Call) -> Call:
-    return replace(call, headers=redact_headers(call.headers))
+    kept = [(name, value if redact_header(name, value) == value else UNKEPT) for name, value in call.headers]
+    return replace(call, headers=tuple(kept))
 
 
 async def start(actor: Actor | None, form: ScanForm) -> str:
     """Queue a scan and return its id.
 
-    Secret-looking header values of the calls to try are hashed before anything is stored: a browser's decision needs their
-    names, not their values.
+    Secret-looking header values of the calls to try are left out before anything is stored: a browser's decision needs their
+    names, not their values, and a scan asks without them.
 
     Raises:
         Invalid: names every field at fault.
