@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.settings import ROOT, Settings, settings
 
-WEB = ROOT / ".web"
+WEB = ROOT / os.environ.get("REFLEX_WEB_WORKDIR", ".web")  # where Reflex builds
 STAMP = WEB / "seamwatch.build"
 INDEX = WEB / "build" / "client" / "index.html"
 
