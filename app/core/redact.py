@@ -11,6 +11,12 @@ SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x
 SECRET_WORDS = r"access_token|refresh_token|id_token|token|secret|client_secret|password|passwd|api_?key|csrf\w*|session\w*|sid|code|state|sig|signature|jwt|key"  # noqa: E501
 _SECRET_NAME = re.compile(rf"(?:[\w-]*[_-])?(?:{SECRET_WORDS})", re.I)
 _JSON_SECRET = re.compile(rf'("(?:[\w-]*[_-])?(?:{SECRET_WORDS})"\s*:\s*")([^"\\]{{6,}})"', re.I)
+# In source: `'X-Api-Key': '…'`, `apiKey = "…"`, `setRequestHeader("X-Api-Key", "…")`. A key has a digit and no blank; paths are no secrets.
+_SOURCE_SECRET = re.compile(
+    r"""((?<![\w-])(["'`]?)(?:x-)?(?:[\w-]*[_-])?(?:authorization|api[_-]?key|(?:access|auth|refresh|id|csrf|xsrf)?[_-]?token|client[_-]?secret"""
+    r"""|secret(?:[_-]?key)?|passw(?:or)?d)\2\s*[:=,]\s*(["'`]))(?!\.{0,2}/|https?:|sha256:)(?=[^"'`\s]*\d)([^"'`\s\\$]{6,})(?=\3)""",
+    re.I,
+)
 # A value of a hidden form field, as Django, Flask-WTF and Rails write them; the name may stand before or after the value.
 _HIDDEN_FIELD = re.compile(r"""(<input\b[^>]*?\bvalue=["']?)([A-Za-z0-9+/=_.\-]{16,})(?=["'\s/>])""", re.I)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
@@ -75,6 +81,7 @@ def redact_headers(headers: Headers) -> Headers:
 def redact_text(text: str) -> str:
     """Return text (a body excerpt, a line of source, a quoted header line) with secret-looking values hashed."""
     text = _JSON_SECRET.sub(lambda match: f'{match[1]}{hashed(match[2])}"', text)
+    text = _SOURCE_SECRET.sub(lambda match: match[1] + hashed(match[4]), text)
     text = _HIDDEN_FIELD.sub(lambda match: match[1] + hashed(match[2]), text)
     text = _META_TOKEN.sub(lambda match: match[1] + hashed(match[2]), text)
     text = _JWT.sub(lambda match: hashed(match[0]), text)

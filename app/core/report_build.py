@@ -13,10 +13,11 @@ from app.core.exchange import Exchange
 from app.core.findings import Certainty, Evidence, Finding, SeamKind, Severity
 from app.core.fingerprints import identify
 from app.core.observation import JudgedCall, Observation
-from app.core.redact import redact_evidence, redact_headers, redact_text, redact_url
+from app.core.redact import redact_evidence, redact_header, redact_headers, redact_text, redact_url
 from app.core.report import SCHEMA_VERSION, CallReport, Report, RequestReport, Site
 from app.core.rules import run_checks
 from app.core.seams import lay_out_seams
+from app.core.verdict import Look, Outcome, Step
 
 # Findings on other seams may name a blocked call too, but are not why a browser blocks it.
 _BLOCKING = frozenset({SeamKind.CORS, SeamKind.DELIVERY})
@@ -117,12 +118,22 @@ def _call_report(judged: JudgedCall, observation: Observation, page_origin: str)
         why=judged.why,
         status=last.status if last and last.response and sent_as_asked else None,
         duration_ms=round(last.timing.total_ms) if last and last.response and sent_as_asked else None,
-        console=verdict.console if verdict else "",
+        console=redact_text(verdict.console.replace(call.url, redact_url(call.url))) if verdict else "",
         exposed=verdict.exposed if verdict else (),
-        path=verdict.path if verdict else (),
-        sent=verdict.requests if verdict else (),
+        path=tuple(_redact_step(step) for step in verdict.path) if verdict else (),
+        sent=tuple(replace(sent, url=redact_url(sent.url)) for sent in verdict.requests) if verdict else (),
         requests=judged.exchanges,
     )
+
+
+def _redact_step(step: Step) -> Step:
+    looks = tuple(_redact_look(look) for look in step.looks)
+    return replace(step, detail=redact_text(step.detail), looks=looks, url=redact_url(step.url))
+
+
+def _redact_look(look: Look) -> Look:
+    value = redact_url(look.value) if "://" in look.value else redact_header(look.name, look.value)
+    return replace(look, value=value, faulty=look.faulty if look.faulty in value else "")
 
 
 def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
@@ -142,7 +153,7 @@ def sentence(calls: Sequence[CallReport], findings: Sequence[Finding], notes: Se
         ids = {call.id for call in blocked}
         cause = next((finding for finding in findings if finding.seam in _BLOCKING and ids & set(finding.calls)), None)
         count = f"Browsers block {_of(len(blocked), len(judged))}"
-        return f"{count}: {_lower_first(cause.title)}." if cause else f"{count}."
+        return f"{count}: {_lower_first(cause.title) if cause else _why_stopped(blocked[0])}."
     if serious:
         return f"{serious[0].title}."
     if not judged:
@@ -154,6 +165,17 @@ def sentence(calls: Sequence[CallReport], findings: Sequence[Finding], notes: Se
     unknown = len(calls) - len(judged)
     allowed = f"{_plural(len(judged), 'call is', 'calls are')} allowed in Chromium and by the standard"
     return f"Nothing found. {allowed}{f'; {unknown} not asked' if unknown else ''}."
+
+
+def _why_stopped(call: CallReport) -> str:
+    """Say where a browser stops a call that no finding explains: a preflight that asks for a login, an error without CORS headers."""
+    stop = next((step for step in call.path if step.outcome is Outcome.STOP), None)
+    if stop is None:
+        return call.why.removesuffix(".") or f"rule {call.rule}"
+    said = _lower_first(stop.detail or stop.title).removesuffix(".")
+    if stop.key.startswith("answer_") and (call.status or 0) >= 400:
+        return f"{call.method} {urlsplit(call.url).path} is answered {call.status}, and {said}"
+    return said
 
 
 def detail(calls: Sequence[CallReport], findings: Sequence[Finding]) -> str:

@@ -1,6 +1,7 @@
 """A report in each format, for people and for programs."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import jsonschema
@@ -51,6 +52,13 @@ def test_html_shows_verdict_map_evidence_mend_and_path(report):
     html = render(report, "html")
     for part in ("COR-06", 'class="map"', 'class="hl"', "CORS_ALLOW_HEADERS", "Stops here", "x-workspace-id"):
         assert part in html
+
+
+def test_html_shows_a_finding_that_names_no_call(report):
+    finding = replace(report.findings[0], calls=())
+    html = render(replace(report, findings=(finding,)), "html")
+    assert "COR-06" in html
+    assert "Verdict path" not in html
 
 
 def test_text_says_the_verdict_first_and_then_finding_path_and_mend(report):

@@ -36,6 +36,9 @@ def test_header_values_that_are_secret_are_hashed_and_the_rest_is_kept(header, k
         f'<meta name="csrf-token" content="{SECRET}">',
         f"Authorization: Bearer {SECRET}",
         f"Set-Cookie: sessionid={SECRET}; Path=/",
+        f"fetch(u, {{headers: {{'X-Api-Key': '{SECRET}'}}}})",
+        f'const apiKey = "{SECRET}"',
+        f"x.setRequestHeader('X-Auth-Token', `{SECRET}`)",
     ],
 )
 def test_secrets_in_quoted_text_are_hashed(text):
@@ -53,6 +56,20 @@ def test_a_url_loses_credentials_and_secret_query_values():
 
 def test_a_url_without_secrets_stays_as_it_is():
     assert redact_url("https://a.example/x?q=a+b&page=2") == "https://a.example/x?q=a+b&page=2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token: '/api/v1/token'",
+        'fetch("/api/items", {headers: {"X-Api-Key": apiKey}})',
+        "password: 'Password must have 8 letters'",
+        "type: {token:`${base}/token1`}",
+        "const apiKey = 'https://keys.example/v1'",
+    ],
+)
+def test_source_that_holds_no_secret_stays_as_it_is(text):
+    assert redact_text(text) == text
 
 
 def test_redacting_twice_changes_nothing():

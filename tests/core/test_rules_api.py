@@ -275,6 +275,16 @@ def test_redirect_from_http_to_https_is_right():
     assert site.findings() == {}
 
 
+@pytest.mark.parametrize(
+    "location", ["https://api.example:8443/items", "http://api.example:9000/items"], ids=["to https", "to another port"]
+)
+def test_address_that_moved_on_its_own_host_is_no_inner_address(location: str):
+    site = Site("http://app.example")
+    site.says("GET http://api.example:8080/items", f"301 Moved Permanently\nserver: nginx\nlocation: {location}\n\n")
+    site.calls("GET", "http://api.example:8080/items")
+    assert "API-05" not in site.findings()
+
+
 def test_link_to_the_page_itself_is_right():
     page = "http://localhost:3000"
     site = Site(page)

@@ -312,6 +312,8 @@ def _what_is_wrong(examined: Examined, exchange: Exchange, url: str, place: str)
     same_host = there.hostname.lower() == here.hostname.lower()
     if here.scheme == "https" and there.scheme == "http" and same_host and port_of(url) in (80, port_of(exchange.url)):
         return "scheme"
+    if place == "location" and here.path == there.path and same_host:
+        return ""  # the address has moved, to https or to another port; an inner address shows where the path is mended too
     if same_host:
         # Another port of the same host is the inner server when it leads to the same place.
         return "host" if place != "location" or _same_place(here.path, there.path) else ""
