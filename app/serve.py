@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from app.settings import ROOT, Settings, settings
+from app.settings import ROOT, WEB, Settings, settings
 
-WEB = ROOT / os.environ.get("REFLEX_WEB_WORKDIR", ".web")  # where Reflex builds
 STAMP = WEB / "seamwatch.build"
 INDEX = WEB / "build" / "client" / "index.html"
 

@@ -19,6 +19,7 @@ VERSION = "0.1.0"
 USER_AGENT = f"Seamwatch/{VERSION}"  # how scans identify themselves
 PREFIX = "SEAMWATCH_"
 ROOT = Path(__file__).resolve().parent.parent
+WEB = ROOT / os.environ.get("REFLEX_WEB_WORKDIR", ".web")  # where Reflex builds the pages
 MIN_SECRET_LENGTH = 32
 
 

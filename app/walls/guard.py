@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.services import sessions
-from app.settings import ROOT, Settings
+from app.settings import WEB, Settings
 from app.settings import settings as current_settings
 from app.walls import csp
 
@@ -147,7 +147,7 @@ class Guard:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._settings = current_settings()
-        self._pages = csp.BuiltPages(ROOT / ".web" / "build" / "client")
+        self._pages = csp.BuiltPages(WEB / "build" / "client")
         self._sockets: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
