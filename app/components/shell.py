@@ -191,5 +191,9 @@ def connection_note() -> rx.Component:
 
 
 def favicon(name: str | rx.Var[str] = "favicon") -> rx.Component:
-    """Return the page's icon. `name`: "favicon", or with the state of the page: "-medium", "-high", "-offline", "-scan-1" to "-scan-3"."""
-    return rx.el.link(rel="icon", type="image/svg+xml", href=f"/{name}.svg")
+    """Return the page's icon, grey while the server cannot be reached.
+
+    Args:
+        name: "favicon", or with the state of the page: "favicon-medium", "favicon-high", "favicon-scan-1" to "favicon-scan-3".
+    """
+    return rx.el.link(rel="icon", type="image/svg+xml", href=rx.cond(has_connection_errors, "/favicon-offline.svg", f"/{name}.svg"))

@@ -26,7 +26,8 @@ def head(*columns: str | tuple[str, str] | rx.Component) -> rx.Component:
 
 def table(head_row: rx.Component, *body: Any, label: str, **props: Any) -> rx.Component:
     """Return a table inside its sideways scroll; `body` are tbody elements."""
-    return rx.el.div(rx.el.table(head_row, *body, aria_label=label, **props), class_name="scroll")
+    made = rx.el.table(head_row, *body, aria_label=label, **props)
+    return rx.el.div(made, tab_index=0, role="region", aria_label=label, class_name="scroll")
 
 
 def pager(number: NumberVar[int], pages: NumberVar[int], words: Any, *, on_previous: Any, on_next: Any) -> rx.Component:

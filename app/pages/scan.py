@@ -45,7 +45,10 @@ def _running() -> rx.Component:
         ScanState.queued,
         "Waiting for its turn.",
         rx.fragment(
-            ScanState.requests, " of about 40 requests, ", ScanState.elapsed, ". Everything is GET, HEAD, OPTIONS or a WebSocket handshake."
+            ScanState.requests,
+            " of about 40 requests",
+            rx.cond(ScanState.requests > 0, f", {ScanState.elapsed}", ""),
+            ". Everything is GET, HEAD, OPTIONS or a WebSocket handshake.",
         ),
     )
     return rx.el.div(

@@ -9,7 +9,7 @@ from app.services import scans
 from app.services.errors import SeamwatchError, Unauthenticated
 from app.services.scans import ScanRow
 from app.state.session import actor_of
-from app.state.shown import PAGE_ROWS, counted, host_of, iso, sign_in_path, when, without_scheme
+from app.state.shown import PAGE_ROWS, counted, host_of, iso, sign_in_path, when
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,10 @@ def _finding(line: FindingLine) -> ComparedFinding:
     return ComparedFinding(line.code, line.severity.value, line.title, line.hits, line.seam.value)
 
 
+def _shown(url: str) -> str:
+    return url.partition("://")[2] or url
+
+
 def _verdict(line: CallLine) -> tuple[str, str]:
     """Return (words, glyph)."""
     if line.allowed is None:
@@ -98,12 +102,12 @@ def _verdict(line: CallLine) -> tuple[str, str]:
 
 
 def _changed(change: CallChange) -> ComparedCall:
-    return ComparedCall(change.method, without_scheme(change.url), *_verdict(change.was), *_verdict(change.now))
+    return ComparedCall(change.method, _shown(change.url), *_verdict(change.was), *_verdict(change.now))
 
 
 def _call(line: CallLine, *, was: str = "", was_glyph: str = "", now: str = "", now_glyph: str = "") -> ComparedCall:
     words, glyph = _verdict(line)
-    return ComparedCall(line.method, without_scheme(line.url), was or words, was_glyph or glyph, now or words, now_glyph or glyph)
+    return ComparedCall(line.method, _shown(line.url), was or words, was_glyph or glyph, now or words, now_glyph or glyph)
 
 
 def _sentence(new: int, gone: int, changed: int) -> str:

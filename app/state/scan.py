@@ -27,7 +27,7 @@ class RequestRow:
     time: str  # "08:14:09.412"
     method: str
     url: str
-    answer: str  # status, or the kind of failure
+    answer: str  # status; "–" when there was none, and `noted` says why
     ms: str
     noted: str
     glyph: str  # "ok", "unknown" for a failure, or a severity
@@ -244,9 +244,9 @@ def _row(event: ScanEvent, at: datetime, shown_without: str) -> RequestRow:
         time=at.strftime("%H:%M:%S.%f")[:-3],
         method=request.method,
         url=request.url.removeprefix(shown_without)[:300],
-        answer=str(request.status) if request.status else request.failure.replace("_", " ") or "–",
+        answer=str(request.status) if request.status else "–",
         ms=f"{request.duration_ms:.0f}",
-        noted=event.noted,
+        noted=event.noted or request.failure,
         glyph=severity or ("ok" if request.status else "unknown"),
     )
 
