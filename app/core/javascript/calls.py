@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from tree_sitter import Node
 
@@ -11,7 +12,7 @@ from app.core.javascript.clients import recognise_axios, recognise_get_json, rec
 from app.core.javascript.drafts import Draft, Recognise
 from app.core.javascript.evaluator import Evaluator
 from app.core.javascript.functions import bind
-from app.core.javascript.reader import Binding, CallSite, Module
+from app.core.javascript.reader import CallSite, Module
 from app.core.javascript.requests import (
     SOCKETIO_OPTIONS,
     recognise_beacon,
@@ -21,6 +22,7 @@ from app.core.javascript.requests import (
     recognise_websocket,
     recognise_xhr,
 )
+from app.core.javascript.scopes import Binding
 from app.core.javascript.strings import excerpt_of
 from app.core.javascript.values import NOTHING_BOUND, ClassValue, Closure, Environment, Hole, Page, Text, Value, text_of
 from app.core.urls import resolve, without_fragment
@@ -96,15 +98,15 @@ class _Requests:
     def _candidates(self, module: Module) -> Iterator[tuple[CallSite, Recognise]]:
         seen: set[int] = set()
         for name, recognise in RECOGNISERS.items():
-            for site in module.calls.get(name, ()):
+            for site in module.calls_of(name):
                 if recognise is not recognise_axios or site.callee.type == "identifier":
                     yield site, recognise
-        for site in module.object_calls:
-            if site.name not in RECOGNISERS and b"url" in (site.node.text or b"")[:600]:
+        for site in module.object_calls():
+            if site.name not in RECOGNISERS:
                 seen.add(site.node.id)
                 yield site, recognise_axios
         for name in ("io", "connect"):
-            for site in module.calls.get(name, ()):
+            for site in module.calls_of(name):
                 if name == "io" or module.text(site.callee) in ("io.connect", "window.io.connect"):
                     seen.add(site.node.id)
                     yield site, recognise_socketio
@@ -170,16 +172,17 @@ class _Requests:
             return self.sites_of[closure.node.id]
         module = closure.scope.module
         self.sites_of[closure.node.id] = []  # while looking: a function that calls itself is not followed
-        names = set(module.function_names.get(closure.node.id, ()))
+        names = set(module.names_of(closure.node))
         of_class: int | None = None
         if "constructor" in names:
             class_body = closure.node.parent
-            of_class = class_body.parent.id if class_body is not None and class_body.parent is not None else None
-            names = set(module.function_names.get(of_class, ())) if of_class is not None else set()
+            class_node = class_body.parent if class_body is not None else None
+            of_class = class_node.id if class_node is not None else None
+            names = set(module.names_of(class_node)) if class_node is not None else set()
         found: list[CallSite] = []
         for other in self.page.modules.values():
             for name in [*names, *self._aliases(other, module, names)]:
-                for site in other.calls.get(name, ())[:200]:
+                for site in other.calls_of(name)[:200]:
                     if len(found) < MAX_SITES and self._calls(site, closure, of_class):
                         found.append(site)
         self.sites_of[closure.node.id] = found
@@ -252,16 +255,22 @@ class _Requests:
 
 def _minified_socketio(module: Module) -> Iterator[CallSite]:
     """Yield the calls f(url, {…}) whose options only Socket.IO has: minifiers leave nothing of the name `io`."""
-    for sites in module.calls.values():
-        for site in sites if len(sites) < 50 else ():
-            if site.callee.type != "identifier" or site.is_new:
-                continue
-            match site.arguments():
-                case [url, options] if options.type == "object" and url.type in ("string", "template_string", "identifier"):
-                    if SOCKETIO_OPTIONS.search(module.text(options)[:400]):
-                        yield site
-                case _:
-                    pass
+    seen: set[int] = set()
+    for match in islice(SOCKETIO_OPTIONS.finditer(module.source), MAX_SITES):
+        node = module.root.descendant_for_byte_range(match.start(), match.end()) if module.root is not None else None
+        while node is not None and node.type != "object":
+            node = node.parent
+        call = node.parent.parent if node is not None and node.parent is not None else None
+        if node is None or call is None or call.type != "call_expression" or call.id in seen:
+            continue
+        seen.add(call.id)
+        site = module.site_of(call)
+        match site.arguments() if site is not None and site.callee.type == "identifier" else ():
+            case [url, options] if options.id == node.id and url.type in ("string", "template_string", "identifier"):
+                assert site is not None
+                yield replace(site, name=module.text(site.callee))
+            case _:
+                pass
 
 
 def _header_value(name: str, value: Value) -> str:

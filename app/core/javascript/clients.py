@@ -9,7 +9,8 @@ from tree_sitter import Node
 from app.core.javascript.drafts import NOTHING, Draft, argument_of, body_kind, fields_of, method_text, word_of
 from app.core.javascript.evaluator import Evaluator
 from app.core.javascript.members import member_of
-from app.core.javascript.reader import Binding, CallSite
+from app.core.javascript.reader import CallSite
+from app.core.javascript.scopes import Binding
 from app.core.javascript.values import (
     NOTHING_BOUND,
     UNDEFINED,
@@ -175,7 +176,7 @@ def _with_interceptors(evaluator: Evaluator, site: CallSite, client: Record, env
     added: dict[str, Value] = {}
     mine = _binding_of(wanted, site)
     for module in evaluator.page.modules.values():
-        for use in module.calls.get("use", ())[:20]:
+        for use in module.calls_of("use")[:20]:
             text = module.text(use.callee)
             if not text.endswith(".interceptors.request.use") or not (arguments := use.arguments()):
                 continue
@@ -223,8 +224,8 @@ def _headers_set_in(evaluator: Evaluator, handler: Closure) -> dict[str, Value]:
             if len(path) >= 2 and path[0] == "headers":
                 found[str(path[-1])] = Unknown("token")
         for name in ("set", "append"):
-            for call in handler.scope.module.calls.get(name, ())[:50]:
-                if handler.scope.module.text(call.callee).startswith(f"{binding.name}.headers.") and inner in _around(call):
+            for call in handler.scope.module.calls_on(f"{binding.name}.headers", name):
+                if inner in _around(call):
                     header = text_of(argument_of(evaluator, call, 0, NOTHING_BOUND)).known
                     if header:
                         found[header] = Unknown("token")

@@ -11,7 +11,8 @@ from tree_sitter import Node
 from app.core.javascript.functions import call_value
 from app.core.javascript.members import GLOBAL_OBJECTS, member_of, member_value, meta_value, this_value
 from app.core.javascript.operators import assignment_value, binary_value, inner_value, ternary_value, unary_value
-from app.core.javascript.reader import Binding, CallSite, Module, Path, Scope
+from app.core.javascript.reader import CallSite, Module
+from app.core.javascript.scopes import Binding, Path, Scope
 from app.core.javascript.strings import unescape
 from app.core.javascript.values import (
     MAX_PARTS,
@@ -300,12 +301,15 @@ class Evaluator:
                 value = self.value_of(binding, NOTHING_BOUND, depth)
         for module in self.page.modules.values():
             for root in ("window", "globalThis", "self"):
-                for path, node, scope in module.global_members.get(root, ()):
+                for path, node, scope in module.global_members(root):
                     if path == (name,) and isinstance(value, Global):
                         value = self.evaluate(node, scope, NOTHING_BOUND, depth)
                     elif path[0] == name and len(path) > 1:
                         members.append((path[1:], node, scope))
-            members += module.global_members.get(name, ())
+            for node, scope in module.global_values(name):
+                if isinstance(value, Global):
+                    value = self.evaluate(node, scope, NOTHING_BOUND, depth)
+            members += module.global_members(name)
         if isinstance(value, Global) and members and name in ("axios", "$http"):
             value = Instance("axios")
         elif isinstance(value, Global) and members and name not in ("location", "navigator", "document"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
-from app.core.javascript.reader import Scope
+from app.core.javascript.scopes import Scope
 from app.core.javascript.values import (
     UNDEFINED,
     ClassValue,
@@ -96,7 +96,7 @@ def _location(evaluator: Evaluator, name: str) -> Value:
 
 
 def _class_member(evaluator: Evaluator, of: ClassValue, name: str, depth: int) -> Value:
-    known = of.scope.module.this_members.get(of.node.id, {}).get(name)
+    known = of.scope.module.this_members(of.node).get(name)
     if known is not None:
         return evaluator.evaluate(known[0], known[1], evaluator.bound, depth)
     body = of.node.child_by_field_name("body")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
-from app.core.javascript.reader import Scope
+from app.core.javascript.scopes import Scope
 from app.core.javascript.values import (
     UNDEFINED,
     ClassValue,

@@ -24,7 +24,7 @@ from app.core.javascript.values import (
 )  # fmt: skip
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-SOCKETIO_OPTIONS = re.compile(r"\btransports\s*:|\breconnection\w*\s*:|\bpath\s*:\s*[\"'`][^\"'`]*socket")
+SOCKETIO_OPTIONS = re.compile(rb"\btransports\s*:|\breconnection\w*\s*:|\bpath\s*:\s*[\"'`][^\"'`]*socket")
 
 
 def recognise_fetch(evaluator: Evaluator, site: CallSite, env: Environment) -> Draft | None:
@@ -81,7 +81,7 @@ def _with_appended(evaluator: Evaluator, node: Node | None, site: CallSite, fiel
         return fields
     module, name = site.module, site.module.text(node)
     binding = site.scope.find(name)
-    for call in [*module.calls.get("append", ()), *module.calls.get("set", ())]:
+    for call in [*module.calls_on(name, "append"), *module.calls_on(name, "set")]:
         target = call.callee.child_by_field_name("object")
         if target is not None and target.type == "identifier" and module.text(target) == name and call.scope.find(name) is binding:
             added = text_of(argument_of(evaluator, call, 0, env)).known
@@ -92,7 +92,7 @@ def _with_appended(evaluator: Evaluator, node: Node | None, site: CallSite, fiel
 
 def _with_appended_name(evaluator: Evaluator, site: CallSite, name: str, fields: dict[str, Value], env: Environment) -> dict[str, Value]:
     binding = site.scope.find(name)
-    for call in [*site.module.calls.get("append", ()), *site.module.calls.get("set", ())]:
+    for call in [*site.module.calls_on(name, "append"), *site.module.calls_on(name, "set")]:
         target = call.callee.child_by_field_name("object")
         if target is not None and site.module.text(target) == name and call.scope.find(name) is binding:
             added = text_of(argument_of(evaluator, call, 0, env)).known
@@ -122,10 +122,10 @@ def recognise_xhr(evaluator: Evaluator, site: CallSite, env: Environment) -> Dra
         other = call.callee.child_by_field_name("object")
         return other is not None and module.text(other) == name and (binding is None or call.scope.find(name) is binding)
 
-    for call in module.calls.get("setRequestHeader", ()):
+    for call in module.calls_on(name, "setRequestHeader"):
         if same(call) and (header := text_of(argument_of(evaluator, call, 0, env)).known):
             headers[header] = argument_of(evaluator, call, 1, env)
-    for call in module.calls.get("send", ()):
+    for call in module.calls_on(name, "send"):
         if same(call):
             body = body_kind(argument_of(evaluator, call, 0, env))
     for path, node, scope in binding.members if binding is not None else ():
@@ -160,7 +160,7 @@ def recognise_socketio(evaluator: Evaluator, site: CallSite, env: Environment) -
     """`io()`, `io(url, {path})`, and its minified form: a call with an options object that only Socket.IO has."""
     arguments = site.arguments()
     # "io" may be a minified name of anything: then the options must say that it is Socket.IO.
-    if is_own_function(evaluator, site, env) and not (arguments and SOCKETIO_OPTIONS.search(site.module.text(arguments[-1])[:400])):
+    if is_own_function(evaluator, site, env) and not (arguments and SOCKETIO_OPTIONS.search((arguments[-1].text or b"")[:400])):
         return None
     first, second = argument_of(evaluator, site, 0, env), argument_of(evaluator, site, 1, env)
     options = fields_of(first) if isinstance(first, Record) else fields_of(second)

@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 from tree_sitter import Node
 
-from app.core.javascript.reader import Binding, Module, Scope
+from app.core.javascript.reader import Module
+from app.core.javascript.scopes import Binding, Scope
 from app.core.urls import resolve
 
 MAX_PARTS = 60
