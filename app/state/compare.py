@@ -43,8 +43,8 @@ class CompareState(rx.State):
     view: rx.Field[str] = rx.field("loading")  # "loading", "ready", "error"
     error: rx.Field[str] = rx.field("")
     sentence: rx.Field[str] = rx.field("")
-    older: rx.Field[Side] = rx.field(Side("", "", "", ""))
-    newer: rx.Field[Side] = rx.field(Side("", "", "", ""))
+    older: rx.Field[Side] = rx.field(default_factory=lambda: Side("", "", "", ""))
+    newer: rx.Field[Side] = rx.field(default_factory=lambda: Side("", "", "", ""))
     other_site: rx.Field[bool] = rx.field(False)
     new: rx.Field[list[ComparedFinding]] = rx.field(default_factory=list)
     gone: rx.Field[list[ComparedFinding]] = rx.field(default_factory=list)
