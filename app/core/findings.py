@@ -63,7 +63,7 @@ class Mend:
     framework: Framework
     place: str  # where it goes: "settings.py", "after app = Flask(__name__)", "server block of the page's host"
     code: str
-    language: str = "python"  # "python", "nginx", "javascript": for the highlighter
+    language: str = "python"  # "python", "nginx", "javascript", "shell": for the highlighter
     note: str = ""  # what to know before applying it; "" for nothing
     install: str = ""  # package to install first ("flask-cors"); "" for none
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit, urlunsplit
 
+from app.core.csp import upgraded
 from app.core.exchange import Exchange, Purpose
 from app.core.findings import Severity
 from app.core.inventory import UNKEPT, Call, Inventory, SourceKind
@@ -16,11 +17,16 @@ FOREIGN_ORIGIN = "https://seamwatch.invalid"
 SIMPLE_METHODS = frozenset({"GET", "HEAD", "POST"})
 
 
-def as_fetch(call: Call, page_origin: str) -> FetchCall:
-    """Return the `fetch()` that this call of the inventory makes from the page; a value that was not kept becomes "x"."""
+def as_fetch(call: Call, page_origin: str, *, upgrade: bool = False) -> FetchCall:
+    """Return the `fetch()` that this call of the inventory makes from the page; a value that was not kept becomes "x".
+
+    Args:
+        upgrade: the page's policy says upgrade-insecure-requests.
+    """
     body = Body(call.body) if call.body else None
     headers = tuple((name, value.replace(UNKEPT, "x")) for name, value in call.headers)
-    return FetchCall(page_origin, call.url, call.method, headers, body, call.credentials, call.mode, call.redirect)
+    url = upgraded(call.url) if upgrade else call.url
+    return FetchCall(page_origin, url, call.method, headers, body, call.credentials, call.mode, call.redirect)
 
 
 def order_calls(inventory: Inventory) -> tuple[Call, ...]:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
 from app.core.architecture import is_bot_wall
-from app.core.collect import collect, next_scripts
+from app.core.collect import collect, next_scripts, page_exchange
+from app.core.csp import upgrades_insecure_requests
 from app.core.examined import Examined
 from app.core.exchange import Exchange, Failure, Headers, Purpose
 from app.core.findings import Severity
@@ -188,11 +189,14 @@ class Scan:
         urls = list(dict.fromkeys(call.url for call in asked))
         await gather(self.ask(Purpose.ENDPOINT, url, JSON) for url in urls[:4])
         await gather(self.ask(Purpose.SLASH, slash_variant(url), JSON) for url in urls[:3])
+        upgrade = upgrades_insecure_requests(page_exchange(self.request, self.done()))
         room = max(0, (BUDGET - RESERVE - len(self.exchanges)) // 2)  # a preflight and an answer each
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(
-                    judge_call(f"call-{number}", call, as_fetch(call, inventory.page_origin), self.ask if number <= room else None)
+                    judge_call(
+                        f"call-{number}", call, as_fetch(call, inventory.page_origin, upgrade=upgrade), self.ask if number <= room else None
+                    )
                 )
                 for number, call in enumerate(calls, start=1)
             ]

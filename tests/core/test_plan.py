@@ -101,3 +101,10 @@ def test_progress_notes_what_is_worth_knowing_about_an_answer(exchange, text, se
 def test_a_header_value_that_was_not_kept_is_still_a_value_that_a_browser_accepts():
     fetch = as_fetch(Call("PUT", f"{API}/x", (("Authorization", "Bearer …"),)), PAGE)
     assert fetch.headers == (("Authorization", "Bearer x"),)
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"), [("http://api.example:8000/x", "https://api.example:8000/x"), ("https://api.example/x", "https://api.example/x")]
+)
+def test_a_page_whose_policy_upgrades_its_requests_calls_https_instead(url, sent):
+    assert as_fetch(Call("GET", url), "https://app.example", upgrade=True).url == sent

@@ -142,6 +142,19 @@ def test_http_page_may_call_http():
     assert names("http://api.example/v1", page="http://app.example").findings() == {}
 
 
+@pytest.mark.parametrize(
+    "shell",
+    [
+        SHELL.replace("200 OK", "200 OK\ncontent-security-policy: default-src https:; Upgrade-Insecure-Requests"),
+        SHELL.replace("<head>", '<head><meta http-equiv="Content-Security-Policy" content="upgrade-insecure-requests">'),
+    ],
+)
+def test_a_page_whose_policy_upgrades_its_requests_calls_https(shell: str):
+    site = Site(PAGE, shell)
+    site.literals.append(UrlLiteral("http://api.example/v1", in_script('const api="http://api.example/v1"')))
+    assert "DEP-02" not in site.findings()
+
+
 # CAC-02
 
 

@@ -82,9 +82,7 @@ def _finding(console: Console, finding: Finding, report: Report) -> None:
         more = ", ".join(other.framework.value for other in finding.mends[1:])
         console.print(Padding(Text.assemble((f"Mend for {mend.framework.value}", "bold green"), f"  {mend.place}"), (0, 0, 0, 9)))
         if mend.install:
-            console.print(
-                Padding(Text(f"pip install {mend.install}" if mend.language == "python" else mend.install, style="dim"), (0, 0, 0, 11))
-            )
+            console.print(Padding(Text(f"pip install {mend.install}", style="dim"), (0, 0, 0, 11)))
         console.print(Padding(Text(mend.code, style="green", no_wrap=True, overflow="ignore"), (0, 0, 0, 11)))
         if mend.note:
             console.print(Padding(Text(mend.note, style="dim"), (0, 0, 0, 11)))

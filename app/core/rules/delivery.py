@@ -7,6 +7,7 @@ from enum import IntEnum
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from app.core.csp import upgrades_insecure_requests
 from app.core.examined import Examined
 from app.core.exchange import Purpose
 from app.core.findings import Certainty, Evidence, Finding, Framework, SeamKind, Severity
@@ -168,7 +169,7 @@ def bundle_calls_a_developers_machine(examined: Examined) -> Iterator[Finding]:
 def secure_page_calls_plain_http(examined: Examined) -> Iterator[Finding]:
     """An https page names an http:// API, which browsers refuse to call."""
     page_origin = examined.inventory.page_origin
-    if not page_origin.startswith("https://"):
+    if not page_origin.startswith("https://") or upgrades_insecure_requests(examined.page()):
         return
     elsewhere = {origin_of(named.url) for named, _ in _out_of_reach(examined)}
     by_user = [Named(call.url, call.source, used=True) for call in examined.inventory.calls if call.source.kind is SourceKind.USER]
