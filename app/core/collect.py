@@ -13,7 +13,7 @@ from app.core.exchange import Exchange, Purpose
 from app.core.html import PageFacts, is_html, read_page
 from app.core.inventory import Call, Inventory, OAuthStart, SocketUse, Source, SourceKind, UrlLiteral
 from app.core.javascript.calls import Requests, read_requests
-from app.core.javascript.reader import read_module
+from app.core.javascript.reader import MAX_SOURCE_BYTES, read_module
 from app.core.javascript.strings import (
     csrf_cookies,
     oauth_provider,
@@ -31,7 +31,7 @@ from app.core.urls import host_of, origin_of, parse, resolve, same_site, without
 MAX_SCRIPTS = 8
 MAX_LEVELS = 2  # page → script → chunk
 MAX_INLINE_CHARS = 500_000
-MAX_SOURCE_CHARS = 2_000_000
+MAX_SOURCE_CHARS = 3_000_000
 MAX_SCHEMA_CALLS = 3
 _VENDOR_HOSTS = re.compile(
     r"(?:^|\.)(?:jsdelivr\.net|unpkg\.com|cdnjs\.cloudflare\.com|googletagmanager\.com|google-analytics\.com|googleapis\.com|gstatic\.com|"
@@ -159,15 +159,26 @@ def next_scripts(request: ScanRequest, exchanges: Sequence[Exchange]) -> tuple[s
 
     Page order, but the application's own before those of known libraries and of content networks. Empty when all is fetched.
     """
+    asked = _asked(exchanges)
+    budget = MAX_SCRIPTS - len(asked - _hops(exchanges))
+    return tuple([url for url in _wanted_scripts(request, exchanges) if url not in asked][: max(budget, 0)])
+
+
+def _asked(exchanges: Sequence[Exchange]) -> set[str]:
+    return {exchange.url for exchange in exchanges if exchange.purpose is Purpose.SCRIPT}
+
+
+def _hops(exchanges: Sequence[Exchange]) -> set[str]:
+    """Return what redirected scripts lead to: the same files again."""
+    return {_location(exchange) for exchange in exchanges if exchange.purpose is Purpose.SCRIPT and is_redirect(exchange.response)}
+
+
+def _wanted_scripts(request: ScanRequest, exchanges: Sequence[Exchange]) -> list[str]:
+    """Return the scripts of the page and what they import, the most promising first."""
     page = page_exchange(request, exchanges)
     if page is None or is_redirect(page.response):
-        return ()
+        return []
     facts = page_facts(request, exchanges)
-    asked = {exchange.url for exchange in exchanges if exchange.purpose is Purpose.SCRIPT}
-    hops = {_location(exchange) for exchange in exchanges if exchange.purpose is Purpose.SCRIPT and is_redirect(exchange.response)}
-    budget = MAX_SCRIPTS - len(asked - hops)
-    if budget <= 0:
-        return ()
     first = [tag.src for tag in facts.scripts if tag.src and tag.runs]
     first += [url for url in facts.modulepreloads if url not in first]
     texts = {script.key: script.text for script in script_texts(request, exchanges)}
@@ -180,10 +191,9 @@ def next_scripts(request: ScanRequest, exchanges: Sequence[Exchange]) -> tuple[s
         ]
         wanted += [chunk for chunk in dict.fromkeys(level) if chunk not in known]
         known.update(level)
-    ordered = sorted(
-        wanted, key=lambda url: (_is_vendor(url, page.url), origin_of(url) != origin_of(page.url) and not same_site(url, page.url))
+    return sorted(
+        wanted, key=lambda url: (_is_vendor(url, page.url), not same_site(url, page.url) and origin_of(url) != origin_of(page.url))
     )
-    return tuple([url for url in ordered if url not in asked][:budget])
 
 
 def collect(request: ScanRequest, exchanges: Sequence[Exchange]) -> Inventory:
@@ -217,6 +227,7 @@ def collect(request: ScanRequest, exchanges: Sequence[Exchange]) -> Inventory:
         forms=tuple(_form_calls(facts, page_id)),
         api_origins=api_origins,
         api_bases=_bases(request, calls, api_origins),
+        notes=_notes(request, exchanges, scripts, requests),
     )
 
 
@@ -227,6 +238,30 @@ def _requests(page_url: str, base: str, scripts: tuple[ScriptText, ...], fallbac
     classic = tuple(script.key for script in relevant if not script.is_module)
     ids = {script.key: script.exchange for script in relevant if script.exchange is not None}
     return read_requests(Page(page_url, base, modules, classic), ids, fallback)
+
+
+def _notes(request: ScanRequest, exchanges: Sequence[Exchange], scripts: Sequence[ScriptText], requests: Requests) -> tuple[str, ...]:
+    """Say what of the frontend was not read, in sentences for people."""
+    notes: list[str] = []
+    cut = {exchange.id for exchange in exchanges if exchange.truncated}
+    for script in scripts:
+        name = parse(script.key)
+        shown = f"{name.pathname}" if name is not None else "A script in the page"
+        unread = read_module(script.text).unread
+        if script.exchange in cut and not script.key.startswith("inline:"):
+            notes.append(f"Only the first {len(script.text) / 1e6:.1f} MB of {shown} were fetched: calls further down are unknown.")
+        elif unread == "long":
+            notes.append(f"Only the first {MAX_SOURCE_BYTES / 1e6:.1f} MB of {shown} were read: calls further down are unknown.")
+        elif unread:
+            notes.append(f"{shown} is nested too deeply to be read: its calls are unknown.")
+    if not requests.is_complete:
+        notes.append(f"The scripts make more calls than a scan follows: {len(requests.calls)} are listed.")
+    asked = _asked(exchanges)
+    left = [url for url in _wanted_scripts(request, exchanges) if url not in asked and not _is_vendor(url, request.page_url)]
+    if left and len(asked - _hops(exchanges)) >= MAX_SCRIPTS:
+        more = f"{len(left)} more script{'s' if len(left) > 1 else ''}"
+        notes.append(f"{more} of the page {'were' if len(left) > 1 else 'was'} not fetched: a scan reads {MAX_SCRIPTS}.")
+    return tuple(notes)
 
 
 def _unique(calls: Iterable[Call]) -> tuple[Call, ...]:

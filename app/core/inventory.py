@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from app.core.exchange import Headers
 
-
 # Stands for a header value, or a part of one, that looked secret or was computed: names matter to a verdict, these values do not.
 UNKEPT = "…"
 
@@ -79,3 +78,4 @@ class Inventory:
     forms: tuple[Call, ...] = ()  # HTML forms: a navigation, not a fetch
     api_origins: tuple[str, ...] = ()  # origins the calls go to, most used first; includes the page's own when it is called
     api_bases: tuple[str, ...] = ()  # absolute prefixes of the calls ("http://x:8000/api/"), one per origin and first segment
+    notes: tuple[str, ...] = ()  # what was not read of the frontend, one sentence each: "Only the first 3 MB of /app.js were read."

@@ -1,7 +1,7 @@
 """The calls that the scripts of one page make: requests that were recognised, through the script's own wrapper functions, as `Call`s."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -12,7 +12,7 @@ from app.core.javascript.clients import recognise_axios, recognise_get_json, rec
 from app.core.javascript.drafts import Draft, Recognise
 from app.core.javascript.evaluator import Evaluator
 from app.core.javascript.functions import bind
-from app.core.javascript.reader import CallSite, Module
+from app.core.javascript.modules import CallSite, Module
 from app.core.javascript.requests import (
     SOCKETIO_OPTIONS,
     recognise_beacon,
@@ -30,6 +30,7 @@ from app.core.urls import resolve, without_fragment
 MAX_CALLS = 200
 MAX_WRAPPING = 4  # a call through a function through a function …
 MAX_SITES = 60  # call sites of one wrapper
+MAX_LOOKED_AT = 200  # calls by the name of one wrapper
 MAX_STEPS_EACH = 20_000  # of evaluation, for one place with all calls of the wrappers around it
 MAX_QUESTIONS = 3_000  # of one page
 _HOLE_KEEPS_QUERY = re.compile(r"[\w)]$")
@@ -61,6 +62,7 @@ class Requests:
 
     calls: tuple[Call, ...] = ()
     sockets: tuple[SocketUse, ...] = ()
+    is_complete: bool = True  # nothing was left out because it would have cost too much
 
 
 def read_requests(page: Page, exchange_ids: Mapping[str, int], fallback_base: str = "") -> Requests:
@@ -93,7 +95,8 @@ class _Requests:
             if len(self.calls) < MAX_CALLS:
                 self.spent_before = self.evaluator.all_steps
                 self._expand(site, recognise, NOTHING_BOUND, 0)
-        return Requests(tuple(self.calls), tuple(self.sockets))
+        complete = len(self.calls) < MAX_CALLS and self.questions <= MAX_QUESTIONS and not self.evaluator.is_exhausted
+        return Requests(tuple(self.calls), tuple(self.sockets), complete)
 
     def _candidates(self, module: Module) -> Iterator[tuple[CallSite, Recognise]]:
         seen: set[int] = set()
@@ -182,7 +185,7 @@ class _Requests:
         found: list[CallSite] = []
         for other in self.page.modules.values():
             for name in [*names, *self._aliases(other, module, names)]:
-                for site in other.calls_of(name)[:200]:
+                for site in islice(_in_sight(other.calls_of(name), name, closure), MAX_LOOKED_AT):
                     if len(found) < MAX_SITES and self._calls(site, closure, of_class):
                         found.append(site)
         self.sites_of[closure.node.id] = found
@@ -202,6 +205,13 @@ class _Requests:
         return found
 
     def _calls(self, site: CallSite, closure: Closure, of_class: int | None) -> bool:
+        # Minified names are short and many functions share them: most are told apart without evaluating anything.
+        binding = site.scope.find(site.name) if site.callee.type == "identifier" else None
+        if binding is not None and binding.kind in ("function", "class") and binding.node is not None:
+            wanted = closure.node.id if of_class is None else of_class
+            return binding.node.id == wanted and (of_class is None or site.is_new)
+        if binding is not None and binding.kind == "parameter":
+            return False
         self.evaluator.begin({})
         callee: Value = self.evaluator.evaluate(site.callee, site.scope, NOTHING_BOUND)
         if of_class is not None:
@@ -251,6 +261,16 @@ class _Requests:
         if draft.mode in ("cors", "no-cors", "same-origin"):
             call = replace(call, mode=draft.mode)
         return replace(call, redirect=draft.redirect) if draft.redirect in ("follow", "manual", "error") else call
+
+
+def _in_sight(sites: Iterable[CallSite], name: str, closure: Closure) -> Iterator[CallSite]:
+    """Leave out calls by a plain name from where the function's own name cannot be seen."""
+    binding = closure.scope.find(name)
+    home = binding.home if binding is not None else None
+    for site in sites:
+        is_plain = home is not None and site.module is home.module and site.callee.type == "identifier"
+        if not is_plain or (home is not None and home.start_byte <= site.node.start_byte < home.end_byte):
+            yield site
 
 
 def _minified_socketio(module: Module) -> Iterator[CallSite]:

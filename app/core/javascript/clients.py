@@ -9,7 +9,7 @@ from tree_sitter import Node
 from app.core.javascript.drafts import NOTHING, Draft, argument_of, body_kind, fields_of, method_text, word_of
 from app.core.javascript.evaluator import Evaluator
 from app.core.javascript.members import member_of
-from app.core.javascript.reader import CallSite
+from app.core.javascript.modules import CallSite
 from app.core.javascript.scopes import Binding
 from app.core.javascript.values import (
     NOTHING_BOUND,

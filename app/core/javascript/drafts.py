@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.core.javascript.evaluator import Evaluator
-from app.core.javascript.reader import CallSite
+from app.core.javascript.modules import CallSite
 from app.core.javascript.values import (
     UNDEFINED,
     ClassValue,

@@ -10,8 +10,8 @@ from tree_sitter import Node
 
 from app.core.javascript.functions import call_value
 from app.core.javascript.members import GLOBAL_OBJECTS, member_of, member_value, meta_value, this_value
+from app.core.javascript.modules import CallSite, Module
 from app.core.javascript.operators import assignment_value, binary_value, inner_value, ternary_value, unary_value
-from app.core.javascript.reader import CallSite, Module
 from app.core.javascript.scopes import Binding, Path, Scope
 from app.core.javascript.strings import unescape
 from app.core.javascript.values import (

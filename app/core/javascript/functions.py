@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tree_sitter import Node
 
 from app.core.javascript.members import member_of
-from app.core.javascript.reader import CallSite
+from app.core.javascript.modules import CallSite
 from app.core.javascript.scopes import Binding, Scope
 from app.core.javascript.strings import replace_text
 from app.core.javascript.values import (

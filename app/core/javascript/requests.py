@@ -6,7 +6,7 @@ from tree_sitter import Node
 
 from app.core.javascript.drafts import Draft, argument_of, body_kind, fields_of, is_own_function, method_text, word_of
 from app.core.javascript.evaluator import Evaluator
-from app.core.javascript.reader import CallSite
+from app.core.javascript.modules import CallSite
 from app.core.javascript.values import (
     UNDEFINED,
     Environment,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tree_sitter import Node
 
 if TYPE_CHECKING:
-    from app.core.javascript.reader import Module
+    from app.core.javascript.modules import Module
 
 MAX_PATTERN_DEPTH = 6
 MAX_PARAMETERS = 20
@@ -27,16 +27,13 @@ class Scope:
     end_byte: int
     start_byte: int = 0
     function: Node | None = None
-    declaring: list[tuple[Node, "Scope"]] = field(default_factory=list)  # declarations of its names, and where they stand
-    imports: list["Binding"] = field(default_factory=list)
-    _known: dict[str, dict[str, "Binding"]] = field(default_factory=dict)
 
     @property
     def bindings(self) -> "dict[str, Binding]":
         """The names declared here."""
-        known = self._known.get("bindings")
+        known = self.module.bindings.get(self)
         # Modules are shared between threads; setdefault makes all of them see the same Binding objects.
-        return known if known is not None else self._known.setdefault("bindings", _declared(self))
+        return known if known is not None else self.module.bindings.setdefault(self, _declared(self))
 
     def find(self, name: str) -> "Binding | None":
         scope: Scope | None = self
@@ -93,11 +90,11 @@ class Binding:
 
 def _declared(scope: Scope) -> dict[str, Binding]:
     declarations = _Declarations(scope)
-    for binding in scope.imports:
+    for binding in scope.module.imports if scope.parent is None else ():
         declarations.add(binding)
     if scope.function is not None:
         declarations.add_parameters(scope.function)
-    for node, around in scope.declaring:
+    for node, around in scope.module.declarations.get(scope, ()):
         declarations.add_declaration(node, around)
     return declarations.bindings
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from tree_sitter import Node
 
-from app.core.javascript.reader import Module
+from app.core.javascript.modules import Module
 from app.core.javascript.scopes import Binding, Scope
 from app.core.urls import resolve
 
