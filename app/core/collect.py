@@ -191,9 +191,7 @@ def _wanted_scripts(request: ScanRequest, exchanges: Sequence[Exchange]) -> list
         ]
         wanted += [chunk for chunk in dict.fromkeys(level) if chunk not in known]
         known.update(level)
-    return sorted(
-        wanted, key=lambda url: (_is_vendor(url, page.url), not same_site(url, page.url) and origin_of(url) != origin_of(page.url))
-    )
+    return sorted(wanted, key=lambda url: (_is_vendor(url, page.url), not same_site(url, page.url)))
 
 
 def collect(request: ScanRequest, exchanges: Sequence[Exchange]) -> Inventory:
