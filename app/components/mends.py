@@ -14,11 +14,17 @@ from app.components.prose import prose
 from app.state.report_view import MendView
 
 
-def mend_tabs(mends: rx.Var[Any], key: rx.Var[str] | str) -> rx.Component:
-    """Return the tabs with their panels. `mends` holds a list of `MendView`; `key` is unique on the page."""
+def mend_tabs(mends: rx.Var[Any], key: rx.Var[str] | str, *, level: int = 4) -> rx.Component:
+    """Return the tabs with their panels.
+
+    Args:
+        mends: holds a list of `MendView`.
+        key: unique on the page.
+        level: of the heading.
+    """
     views = mends.to(list[MendView])
     return rx.el.div(
-        rx.el.h4("Mend"),
+        (rx.el.h3 if level == 3 else rx.el.h4)("Mend"),
         rx.el.div(rx.foreach(views, lambda mend: _tab(mend, key)), role="radiogroup", aria_label="Framework", class_name="tabs"),
         rx.foreach(views, lambda mend: _panel(mend, key)),
         class_name="mends",

@@ -17,5 +17,9 @@ def _piece(part: ObjectVar[Piece]) -> rx.Component:
     return rx.cond(
         part.look == "code",
         rx.el.code(part.text),
-        rx.cond(part.look == "hl", rx.el.span(part.text, class_name="hl"), rx.fragment(part.text)),
+        rx.cond(
+            part.look == "hl",
+            rx.el.span(part.text, class_name="hl"),
+            rx.cond(part.look == "none", rx.el.i(part.text, class_name="f"), rx.fragment(part.text)),
+        ),
     )

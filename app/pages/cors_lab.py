@@ -264,7 +264,12 @@ def _header(row: ObjectVar[HeaderRow]) -> rx.Component:
             ),
             class_name="in mono",
         ),
-        button(icon_name="x", kind="ghost", aria_label=f"Remove header {row.name}", on_click=LabState.remove_header(row.id)),
+        button(
+            icon_name="x",
+            kind="ghost",
+            aria_label=rx.cond(row.name != "", f"Remove {row.name}", "Remove header"),
+            on_click=LabState.remove_header(row.id),
+        ),
         class_name="hs",
         key=row.id.to_string(),
     )
@@ -393,8 +398,9 @@ def _change() -> rx.Component:
         card(
             "What must change",
             pad(
-                rx.cond(has_changes, changes, rx.el.p(prose(_VIEW.advice))),
-                rx.cond(_VIEW.mends.to(list).length() > 0, mend_tabs(_VIEW.mends, "lab")),
+                rx.cond(has_changes, changes),
+                rx.cond(_VIEW.advice.to(list).length() > 0, rx.el.p(prose(_VIEW.advice), class_name="s m")),
+                rx.cond(_VIEW.mends.to(list).length() > 0, mend_tabs(_VIEW.mends, "lab", level=3)),
                 class_name="stack fields",
             ),
         ),

@@ -40,7 +40,8 @@ def report_body() -> rx.Component:
             class_name="stack form",
         ),
         rx.cond(
-            ReportState.sentence.length() > 0,
+            # Not while the report of the scan that was open before is still there.
+            (ReportState.shown != "") & ReportState.router.url.path.contains(ReportState.shown),
             rx.el.div(_verdict(), _map(), _findings(), _calls(), _architecture(), _asked(), class_name="stack report"),
             rx.el.div(rx.el.h1("Report", class_name="vh"), rx.el.div(skeleton_rows("Loading the report", 8), class_name="card")),
         ),

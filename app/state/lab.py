@@ -303,18 +303,19 @@ class LabState(rx.State):
             answered = await lab.ask(actor, case)
         except SeamwatchError as refused:
             error = refused
-        finally:
-            async with self:
-                self.asking = False
-                match error:
-                    case Unauthenticated():
-                        self.sign_in = sign_in_path(f"/cors?case={to_link(case)}")
-                    case Invalid(field="url", message=message):
-                        self.url_error = message
-                    case SeamwatchError(message=message):
-                        self.ask_error = message
-                if answered is not None:
-                    self._fill(answered)
+        async with self:
+            self.asking = False
+            match error:
+                case Unauthenticated():
+                    self.sign_in = sign_in_path(f"/cors?case={to_link(case)}")
+                case Invalid(field="url", message=message):
+                    self.url_error = message
+                case SeamwatchError(message=message):
+                    self.ask_error = message
+            if answered and any(answer.preflight or answer.actual for answer in answered.answers):
+                self._fill(answered)
+            elif answered:
+                self.ask_error = "A browser sends nothing for this call, so there is nothing to ask."
 
     # A console error.
 

@@ -11,6 +11,8 @@ from app.state.report_view import MendView, Piece, StepView, mend_views, path_st
 from app.state.shown import counted
 
 _NOWHERE = frozenset({"build", "cross_origin", "mixed_content", "preflight_needed"})
+# A server that allows the page by name cannot help here: the browser no longer says which page it is.
+_LOST = "Better: call `{url}` directly. A redirect between two foreign origins makes the browser hide the page's origin."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def verdict_view(judgement: Judgement) -> VerdictView:
     verdict = judgement.verdict
     assert verdict is not None
     stop = next((step for step in verdict.path if step.outcome is Outcome.STOP), None)
+    lost = _lost_at(verdict, stop)
     look, headline, said = ("ok", *_allowed(verdict)) if verdict.allowed else ("stop", *_blocked(stop))
     return VerdictView(
         look=look,
@@ -92,13 +95,19 @@ def verdict_view(judgement: Judgement) -> VerdictView:
         steps=path_steps(verdict.path),
         changes=_changes(judgement.changes),
         allowed_after=judgement.allowed_after,
-        advice=prose(judgement.advice),
-        mends=mend_views(judgement.mends),
+        advice=prose(_LOST.format(url=lost) if lost else judgement.advice),
+        mends=[] if lost else mend_views(judgement.mends),
         console=verdict.console,
         standard=prose(_standard(verdict)),
         exposed=list(verdict.exposed),
         reads=_reads(verdict),
     )
+
+
+def _lost_at(verdict: Verdict, stop: Step | None) -> str:
+    """Return the URL that is called with `Origin: null` because of redirects, when that is what stops the call; else ""."""
+    lost = any(step.rule == "D7" for step in verdict.path)
+    return stop.url if lost and stop and stop.key in ("preflight_origin", "answer_origin") else ""
 
 
 def title_of(view: VerdictView) -> str:

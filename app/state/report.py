@@ -83,7 +83,8 @@ class ReportState(rx.State):
 
     target: rx.Field[str] = rx.field("")  # id of the finding that takes the focus when it appears
 
-    _id: str = ""
+    shown: rx.Field[str] = rx.field("")  # id of the scan whose report this is
+
     _report: Report | None = None
     _open: rx.Field[set[str]] = rx.field(default_factory=set)  # ids of findings, calls and requests ("r3") that are open
     _all_calls: bool = False
@@ -92,7 +93,7 @@ class ReportState(rx.State):
     async def load(self):
         """Show the report of the scan in the address, and open the finding that its hash names."""
         scan_id = self.router.url.path.strip("/").split("/")[-1]
-        if scan_id == self._id:
+        if scan_id == self.shown:
             return  # A report never changes: coming back keeps what was open.
         self.reset()
         try:
@@ -100,7 +101,7 @@ class ReportState(rx.State):
         except SeamwatchError as error:
             self.error = error.message
             return
-        self._id, self._report, self.download = scan_id, report, f"{facts().backend_url}/download/scans/{scan_id}.json"
+        self.shown, self._report, self.download = scan_id, report, f"{facts().backend_url}/download/scans/{scan_id}.json"
         self._show_head(report)
         ids = finding_ids(report.findings)
         rows = dict(zip((finding.code for finding in reversed(report.findings)), reversed(ids), strict=True))

@@ -34,7 +34,7 @@ _MAX_MARKS = 9
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a text: `look` is "" for prose, "code", or "hl" for what is faulty."""
+    """A part of a text: `look` is "" for prose, "code", "hl" for what is faulty, "none" where there is nothing."""
 
     look: str
     text: str
@@ -235,7 +235,7 @@ def path_steps(path: Sequence[Step]) -> list[StepView]:
 
 
 def _look(look: Look) -> LookView:
-    return LookView(look.name, marked(look.value, look.faulty))
+    return LookView(look.name, marked(look.value, look.faulty) if look.value else [Piece("none", "nothing")])
 
 
 def common_host(report: Report) -> str:
