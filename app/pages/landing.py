@@ -53,6 +53,7 @@ def _hero() -> rx.Component:
             field,
             button("Scan", kind="pri", size="big", type="submit", busy=LandingState.busy, busy_text="Starting…"),
             on_submit=LandingState.scan,
+            action="/scans/new",  # where the browser itself takes the address while the page's script is still loading
             class_name="scanform",
         ),
         rx.el.p(

@@ -27,7 +27,14 @@ def page() -> rx.Component:
             _addresses(),
             _calls(),
             rx.el.div(
-                button("Scan", kind="pri", type="submit", busy=NewScanState.busy, busy_text="Starting…"),
+                button(
+                    "Scan",
+                    kind="pri",
+                    type="submit",
+                    busy=NewScanState.busy,
+                    busy_text="Starting…",
+                    disabled=NewScanState.busy | ~NewScanState.ready,
+                ),
                 link_button("Cancel", href="/scans", kind="ghost"),
                 class_name="row",
             ),
@@ -60,7 +67,7 @@ def _addresses() -> rx.Component:
 
 
 def _calls() -> rx.Component:
-    add = button("Add a call", icon_name="plus", size="sm", on_click=NewScanState.add_call)
+    add = button("Add a call", icon_name="plus", size="sm", on_click=NewScanState.add_call, disabled=~NewScanState.ready)
     return card(
         "Calls to try",
         rx.el.datalist(*(rx.el.option(value=method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")), id=_METHODS),

@@ -28,6 +28,7 @@ class NewScanState(rx.State):
 
     page_url: rx.Field[str] = rx.field("")
     api_url: rx.Field[str] = rx.field("")
+    ready: rx.Field[bool] = rx.field(False)  # until then a submit would send fields that are not filled yet
     filled: rx.Field[int] = rx.field(0)  # rises when the fields are to be filled anew
     rows: rx.Field[list[CallRow]] = rx.field(default_factory=list)
     page_error: rx.Field[str] = rx.field("")
@@ -44,7 +45,9 @@ class NewScanState(rx.State):
         api_url = str(asked.get("api") or "")[:4000]
         if await actor_of(self) is None:
             return rx.redirect(sign_in_path(new_scan_path(page_url, api_url)), replace=True)
-        self.page_url, self.api_url, self.filled = page_url, api_url, self.filled + 1
+        if (page_url, api_url) != (self.page_url, self.api_url):  # else what was typed meanwhile would be lost
+            self.page_url, self.api_url, self.filled = page_url, api_url, self.filled + 1
+        self.ready = True
         self.rows = []
         self._clear()
         return None

@@ -50,3 +50,12 @@ async def test_signing_out_ends_the_session(seamwatch: Running, page: Page):
     await expect(page.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
     await page.goto("/scans")
     await page.wait_for_url("**/sign-in?next=*")
+
+
+async def test_scan_pressed_before_the_script_has_loaded_keeps_the_address_too(seamwatch: Running, page: Page):
+    await page.route("**/assets/*.js", lambda route: route.abort())
+    await page.goto("/", wait_until="domcontentloaded")
+    await page.get_by_label("Address of your application").fill("app.example/shop")
+    await page.unroute_all()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("The address you typed is kept")).to_contain_text("app.example/shop")
