@@ -52,6 +52,20 @@ def order_calls(inventory: Inventory) -> tuple[Call, ...]:
     return (*first, *rest)
 
 
+def limits_of(page: Exchange) -> str:
+    """Return what keeps this page from telling about the application, as a sentence; "" when it came whole and is a page."""
+    if page.truncated:
+        why = page.failure_text or f"It is larger than {len(page.body) / 1e6:.0f} MB."
+        return f"The page was not read to its end, and the report covers what was read. {why}"
+    if page.status >= 400:
+        return f"The page answers {page.status}, so the report is about its error page."
+    if not page.body.strip():
+        return f"The page is empty ({page.status})."
+    if page.media_type and "html" not in page.media_type:
+        return f"The address answers {page.media_type}, which is no page: nothing in it can call an API."
+    return ""
+
+
 def slash_variant(url: str) -> str:
     """Return the URL with its path's trailing slash removed, or added where there is none."""
     parts = urlsplit(url)

@@ -156,6 +156,8 @@ def sentence(calls: Sequence[CallReport], findings: Sequence[Finding], notes: Se
         return f"{count}: {_lower_first(cause.title) if cause else _why_stopped(blocked[0])}."
     if serious:
         return f"{serious[0].title}."
+    if calls and not judged:
+        return f"No call could be judged: {_lower_first(calls[0].why) or 'see what limited this scan.'}"
     if not judged:
         return (
             "Nothing could be judged: see what limited this scan."

@@ -19,10 +19,21 @@ from app.core.exchange import Exchange, Failure, Headers, Purpose
 from app.core.findings import Severity
 from app.core.inventory import Inventory, SourceKind
 from app.core.observation import JudgedCall, Observation, ScanRequest, is_redirect
-from app.core.plan import FOREIGN_ORIGIN, PHASES, as_fetch, documents_to_ask, noted, order_calls, origin_variants, slash_variant
+from app.core.plan import (
+    FOREIGN_ORIGIN,
+    PHASES,
+    as_fetch,
+    documents_to_ask,
+    limits_of,
+    noted,
+    order_calls,
+    origin_variants,
+    slash_variant,
+)
 from app.core.report import Report
 from app.core.report_build import build_report, conclude
-from app.core.urls import InvalidTarget, origin_of, parse_target, resolve
+from app.core.rules.diagnosis import is_login
+from app.core.urls import InvalidTarget, origin_of, parse_target, resolve, schemelessly_same_site
 from app.net import Net
 from app.probes import http, websocket
 from app.probes.judging import judge_call
@@ -259,11 +270,24 @@ class Scan:
         examined: Examined = await asyncio.to_thread(conclude, observation)
         return await asyncio.to_thread(build_report, examined, began_at, (time.monotonic() - self.started) * 1000)
 
+    def _names_anything(self) -> bool:
+        """Whether what was read of a page that broke off, or the user, names scripts, calls or sockets."""
+        inventory = collect(self.request, self.done())
+        return bool(next_scripts(self.request, self.done()) or inventory.calls or inventory.sockets or inventory.forms)
+
     async def _ask_everything(self) -> None:
         self.begin("Page")
         page = await self.page()
         if is_bot_wall(page):
             self.note(f"{urlsplit(page.url).netloc} shows a bot check, so its seams are unknown. Allow our user agent and scan again.")
+            return
+        if is_login(page.url) and not schemelessly_same_site(page.url, self.request.page_url):
+            # Who signs people in is not the application, and was not named by the user.
+            self.note(f"The page sends visitors to sign in at {urlsplit(page.url).netloc}, so what is behind it is unknown.")
+            return
+        if limits := limits_of(page):
+            self.note(limits)
+        if page.failure_text and not await asyncio.to_thread(self._names_anything):
             return
         self.begin("Scripts")
         await self.scripts()

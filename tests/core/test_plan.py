@@ -5,7 +5,7 @@ import pytest
 from app.core.exchange import Exchange, Head, Purpose
 from app.core.findings import Severity
 from app.core.inventory import Call, Inventory, Source, SourceKind
-from app.core.plan import as_fetch, documents_to_ask, noted, order_calls, origin_variants, slash_variant
+from app.core.plan import as_fetch, documents_to_ask, limits_of, noted, order_calls, origin_variants, slash_variant
 
 PAGE = "http://127.0.0.1:5101"
 API = "http://127.0.0.1:5102"
@@ -108,3 +108,28 @@ def test_a_header_value_that_was_not_kept_is_still_a_value_that_a_browser_accept
 )
 def test_a_page_whose_policy_upgrades_its_requests_calls_https_instead(url, sent):
     assert as_fetch(Call("GET", url), "https://app.example", upgrade=True).url == sent
+
+
+def page(status: int, media_type: str, body: bytes, truncated: bool = False, failure_text: str = "") -> Exchange:
+    head = Head(status, (("Content-Type", media_type),) if media_type else ())
+    return Exchange(1, Purpose.PAGE, "GET", PAGE, response=head, body=body, truncated=truncated, failure_text=failure_text)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "says"),
+    [
+        (page(500, "text/html", b"<h1>Oops</h1>"), "answers 500"),
+        (page(404, "text/html", b"<h1>Not found</h1>"), "answers 404"),
+        (page(200, "application/pdf", b"%PDF-1.7"), "answers application/pdf, which is no page"),
+        (page(204, "", b""), "is empty (204)"),
+        (page(200, "text/html", b"<", True, "The body did not end within 8 s; 1 bytes were read."), "did not end within 8 s"),
+        (page(200, "text/html", b"<p>" * 1_000_000, True), "larger than 3 MB"),
+    ],
+)
+def test_what_keeps_a_page_from_telling_is_said(exchange, says):
+    assert says in limits_of(exchange)
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "application/xhtml+xml", ""])
+def test_whole_page_has_no_limits(media_type):
+    assert limits_of(page(200, media_type, b"<p>Hello</p>")) == ""

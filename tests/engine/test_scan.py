@@ -182,6 +182,39 @@ async def test_a_body_without_end_is_cut_and_the_scan_goes_on():
     assert report.requests[0].truncated
 
 
+async def test_a_page_that_breaks_off_before_it_says_anything_ends_the_scan_in_words():
+    broken = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n\r\n<!doct"
+    async with site(lambda *_: broken) as served:
+        report = await scan(f"{served.url}/")
+    assert len(report.requests) == 1
+    assert "was not read to its end" in report.site.notes[0]
+    assert report.site.sentence == "Nothing could be judged: see what limited this scan."
+
+
+async def test_a_page_that_is_an_error_says_so():
+    async with site(lambda *_: http_answer("500 Internal Server Error", "<h1>Oops</h1>", "Content-Type: text/html")) as served:
+        report = await scan(f"{served.url}/")
+    assert "The page answers 500" in report.site.notes[0]
+    assert "Nothing found" not in report.site.sentence
+
+
+async def test_who_signs_people_in_on_another_site_is_not_examined():
+    async with site(lambda *_: http_answer("200 OK", SHELL, "Content-Type: text/html")) as provider:
+        away = provider.url.replace("127.0.0.1", "localhost")
+        async with site(lambda *_: http_answer("302 Found", "", f"Location: {away}/login?next=/")) as served:
+            report = await scan(f"{served.url}/")
+    assert [path for _, path, _ in provider.asked] == ["/login?next=/"]
+    assert "sign in at localhost" in report.site.notes[0]
+
+
+async def test_calls_that_nobody_answers_are_not_in_order():
+    async with site(spa("")) as gone:
+        pass
+    async with site(spa("")) as served:
+        report = await scan(f"{served.url}/", api_url=gone.url, calls=(Call("GET", f"{gone.url}/api"),))
+    assert report.site.sentence.startswith("No call could be judged: 127.0.0.1 refuses connections on port")
+
+
 async def test_html_that_is_not_utf8_is_read_by_its_charset():
     page = "<html><body><p>Grüße</p></body></html>".encode("latin-1")
     async with site(lambda *_: http_answer("200 OK", page, "Content-Type: text/html; charset=iso-8859-1")) as served:
