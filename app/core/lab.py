@@ -13,6 +13,7 @@ from app.core.cors import judge, preflight_names
 from app.core.exchange import Head, Headers
 from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mends_for
+from app.core.report import CallReport, Report
 from app.core.rules.origins import near_miss
 from app.core.urls import InvalidTarget, origin_of
 from app.core.verdict import Answer, Body, FetchCall, Missing, Outcome, Verdict
@@ -22,6 +23,8 @@ MAX_LINK = 24_000  # characters of a permalink's case
 MAX_UNPACKED = 200_000  # bytes: a small link must not unpack to a large case
 MAX_HOPS = 8
 MAX_CHANGES = 12
+# The headers that a verdict looks at; the rest of an answer would only be noise.
+SHOWN_HEADERS = ("access-control-", "cross-origin-resource-policy", "location", "vary", "content-type", "set-cookie", "allow")
 _STATUS_LINE = re.compile(r"(?:HTTP/[\d.]+\s+)?([1-9]\d\d)\b")
 # The finding that a rule belongs to, and so its mends.
 _CODES = {
@@ -296,6 +299,17 @@ def _mends(case: LabCase, verdict: Verdict, recognised: Sequence[Framework]) -> 
         headers=preflight_names(fetch), credentials=fetch.credentials == "include", path=path,
     )  # fmt: skip
     return mends_for(code, facts, recognised)
+
+
+def case_of_call(call: CallReport, report: Report) -> LabCase:
+    """Return the lab's case of one call of a report, with the answers that the scan was given."""
+    answers: dict[str, LabAnswer] = {}
+    for request in (request for number in call.requests for request in report.requests if request.id == number and request.status):
+        shown = tuple(pair for pair in request.response_headers if pair[0].lower().startswith(SHOWN_HEADERS))
+        text = write_answer(Head(request.status or 0, shown))
+        before = answers.get(request.url, LabAnswer(request.url))
+        answers[request.url] = replace(before, preflight=text) if request.method == "OPTIONS" else replace(before, actual=text)
+    return LabCase(call.origin, call.url, call.method, call.headers, credentials=call.credentials, answers=tuple(answers.values()))
 
 
 # A case in a link: compact JSON, deflated, base64url. Nothing in it is secret or trusted.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.core.exchange import Exchange, Head, Headers, Purpose
 from app.core.inventory import Call
-from app.core.lab import BadText, LabAnswer, LabCase, as_fetch, write_answer
+from app.core.lab import SHOWN_HEADERS, BadText, LabAnswer, LabCase, as_fetch, write_answer
 from app.core.redact import redact_headers
 from app.core.urls import InvalidTarget, parse_target
 from app.net import Net
@@ -18,7 +18,6 @@ from app.services.errors import Invalid, Limited
 MAX_REQUESTS = 14  # seven hops, each with a preflight
 BODY_BYTES = 64_000  # the body is not looked at
 TIMEOUT_S = 8.0
-_SHOWN = ("access-control-", "cross-origin-resource-policy", "location", "vary", "content-type", "set-cookie", "allow")
 
 _asking: set[int] = set()  # users with a question under way: one at a time
 _net: list[Net] = []
@@ -94,4 +93,4 @@ async def _ask(net: Net, case: LabCase) -> list[Exchange]:
 
 def _shown(headers: Headers) -> Headers:
     """Return the headers that a verdict looks at, secrets hashed."""
-    return redact_headers(tuple(pair for pair in headers if pair[0].lower().startswith(_SHOWN)))
+    return redact_headers(tuple(pair for pair in headers if pair[0].lower().startswith(SHOWN_HEADERS)))
