@@ -260,8 +260,8 @@ def _architecture() -> rx.Component:
 def _technology(row: ObjectVar[TechnologyRow]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(row.part, class_name="m nw"),
-        rx.el.td(rx.el.b(row.name), rx.el.span(" ", row.certainty, class_name="phone s f")),
-        rx.el.td(row.where, class_name="desk mono s m any"),
+        rx.el.td(rx.el.b(row.name, class_name="nw"), rx.el.span(" ", row.certainty, class_name="phone s f")),
+        rx.el.td(row.where, class_name="desk mono s m nw"),
         rx.el.td(row.certainty, class_name="desk s m"),
         rx.el.td(row.evidence, class_name="desk s f any"),
     )

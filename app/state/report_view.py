@@ -305,7 +305,7 @@ def technology_rows(report: Report) -> list[TechnologyRow]:
         TechnologyRow(
             technology.category.capitalize(),
             f"{technology.name} {technology.version}".strip(),
-            without_scheme(technology.origin) + technology.prefix,
+            urlsplit(technology.origin).netloc + technology.prefix,
             {"yes": "certain"}.get(technology.certainty, technology.certainty),
             "; ".join(technology.evidence),
         )
