@@ -1,7 +1,7 @@
 """What an HTML page says about itself: scripts, styles, links, forms, roots, embedded state. Any bytes will do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -17,11 +17,14 @@ MAX_SCRIPTS = 20_000
 MAX_LINKS = 500
 MAX_FORMS = 100
 MAX_FIELDS = 200
+MAX_HANDLERS = 500
 
 _ROOTS = ("#root", "#app", "#__next", "#__nuxt", "#svelte", "#q-app", "app-root", "[ng-app]", "[data-reactroot]")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]{2,40})""", re.I)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le"))
 _SCRIPT_TYPES = frozenset({"", "module", "text/javascript", "application/javascript", "text/babel", "text/jsx", "text/ecmascript"})
+_HANDLERS = ("onclick", "onsubmit", "onchange", "oninput", "onload", "onkeyup", "onkeydown")
+_SENDS = re.compile(r"\bfetch\s*\(|XMLHttpRequest|\baxios\b|\$\.(?:ajax|get|post|getJSON)\b|WebSocket\s*\(|EventSource\s*\(|sendBeacon")
 _STATE_NAMES = re.compile(
     r"(__NEXT_DATA__|self\.__next_f|__NUXT__|__NUXT_DATA__|window\.__INITIAL_\w+__|window\.__INITIAL__|window\.__\w*STATE__|window\.__DATA__)"
 )
@@ -148,7 +151,7 @@ def _read(body: bytes, content_type: str, url: str) -> PageFacts:
     text = decode_page(body, content_type)[:MAX_PAGE_CHARS].replace("\0", "")
     parser = LexborHTMLParser(_shallow(text))
     base = _base(parser, url)
-    scripts = tuple(_script(node, base) for node in parser.css("script")[:MAX_SCRIPTS])
+    scripts = (*(_script(node, base) for node in parser.css("script")[:MAX_SCRIPTS]), *_handlers(parser))
     rels = [(set((node.attributes.get("rel") or "").lower().split()), node) for node in parser.css("link[href]")[:MAX_SCRIPTS]]
 
     def hrefs(*wanted: str) -> tuple[str, ...]:
@@ -230,6 +233,15 @@ def _script(node: LexborNode, base: str) -> ScriptTag:
     if attributes.get("src"):
         return ScriptTag(_absolute(attributes.get("src"), base), kind, crossorigin)
     return ScriptTag("", kind, crossorigin, node.text(deep=True))
+
+
+def _handlers(parser: LexborHTMLParser) -> Iterator[ScriptTag]:
+    """Yield the event handlers written as attributes (`onclick="fetch(…)"`) that may send something themselves."""
+    for node in parser.css(",".join(f"[{name}]" for name in _HANDLERS))[:MAX_HANDLERS]:
+        for name in _HANDLERS:
+            text = node.attributes.get(name) or ""
+            if _SENDS.search(text):
+                yield ScriptTag(text=text)
 
 
 def _links(parser: LexborHTMLParser, base: str) -> tuple[str, ...]:

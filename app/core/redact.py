@@ -8,6 +8,10 @@ from app.core.exchange import Headers
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token",
                             "x-csrftoken", "x-csrf-token", "x-xsrf-token", "x-amz-security-token"})  # fmt: skip
+# Headers that applications name themselves: X-Tenant-Token, X-App-Key. Sec-WebSocket-Key and Idempotency-Key are no secrets.
+_SECRET_HEADER = re.compile(
+    r"(?!sec-|idempotency-|surrogate-)(?:.*[-_])?(?:token|secret|password|apikey|key|jwt|session(?:[-_]?id)?)", re.I
+)
 SECRET_WORDS = r"access_token|refresh_token|id_token|token|secret|client_secret|password|passwd|api_?key|csrf\w*|session\w*|sid|code|state|sig|signature|jwt|key"  # noqa: E501
 _SECRET_NAME = re.compile(rf"(?:[\w-]*[_-])?(?:{SECRET_WORDS})", re.I)
 _JSON_SECRET = re.compile(rf'("(?:[\w-]*[_-])?(?:{SECRET_WORDS})"\s*:\s*")([^"\\]{{6,}})"', re.I)
@@ -65,7 +69,7 @@ def redact_header(name: str, value: str) -> str:
         return redact_set_cookie(value)
     if lower == "cookie":
         return redact_cookies(value)
-    if lower in SECRET_HEADERS:
+    if lower in SECRET_HEADERS or _SECRET_HEADER.fullmatch(lower):
         scheme, space, _ = value.partition(" ")
         return f"{scheme} {hashed(value)}" if space and lower.endswith("authorization") else hashed(value)
     if lower in {"location", "content-location", "referer", "link", "refresh"}:

@@ -191,3 +191,36 @@ def test_a_bot_wall_is_unknown():
     inventory = collect(ScanRequest(PAGE), [wall])
     assert is_bot_wall(wall)
     assert classify([wall], inventory, ()).kind == "unknown"
+
+
+def test_event_handler_written_as_an_attribute_is_a_script():
+    handler = """<button onclick="fetch('/api/items', {method: 'POST'}); return false">Add</button><a onclick="go()">Go</a>"""
+    inventory = collect(ScanRequest(PAGE), [page(handler)])
+    assert [(call.method, call.url) for call in inventory.calls] == [("POST", "https://app.example/api/items")]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "/* axios.get('http://10.0.0.1/api') */ go()",
+        "go();\n  // const API = 'http://localhost:8000/api'\nmore()",
+        "go(); // was `http://localhost:8000/api`",
+        "/**\n * @example load('http://localhost:8000/api')\n */",
+    ],
+)
+def test_address_in_a_comment_is_no_literal(script):
+    assert inventory_of(script).literals == ()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "const accept = '*/*', api = 'http://localhost:8000/api'",
+        "const docs = 'https://a.example//b', api = 'http://localhost:8000/api'",
+        "const glob = 'src/**/*.js'; const api = 'http://localhost:8000/api'; const end = '*/'",
+        "/* done */ const api = 'http://localhost:8000/api'",
+        "const sep = ' // '; const api = 'http://localhost:8000/api'",
+    ],
+)
+def test_address_beside_what_looks_like_a_comment_is_a_literal(script):
+    assert [literal.url for literal in inventory_of(script).literals] == ["http://localhost:8000/api"]

@@ -17,6 +17,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
         (("Cookie", f"a={SECRET}; b={SECRET}"), f"a={hashed(SECRET)}; b={hashed(SECRET)}"),
         (("Authorization", f"Bearer {SECRET}"), f"Bearer {hashed(f'Bearer {SECRET}')}"),
         (("X-Api-Key", SECRET), hashed(SECRET)),
+        (("X-Tenant-Token", SECRET), hashed(SECRET)),
+        (("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), "dGhlIHNhbXBsZSBub25jZQ=="),
         (("Location", f"/callback?code={SECRET}&next=/a"), f"/callback?code={hashed(SECRET)}&next=/a"),
         (("Content-Type", "text/html; charset=utf-8"), "text/html; charset=utf-8"),
         (("Access-Control-Allow-Headers", "authorization, x-csrftoken"), "authorization, x-csrftoken"),

@@ -11,6 +11,10 @@ _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA
 _SINGLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 # All three quotes: minifiers write strings as templates too. A hole ends what is known of the URL.
 _URL = re.compile(r"""(["'`])((?:https?|wss?)://[^"'`\\\s<>{}$]{1,300})(\$\{|["'`\\])""", re.I)
+# A comment begins after a blank or a sign that ends something: not "*/*", "image/*" or "https://". Quotes before it must be closed.
+_BLOCK_COMMENT = re.compile(r"(?:^|[\s;{}(),])/\*(?!.*\*/)", re.S)
+_LINE_COMMENT = re.compile(r"(?:^|[\s;{}(),])//")
+COMMENT_CHARS = 2_000  # looked back for the beginning of a comment
 _OAUTH = re.compile(
     r"""(?:https?://[^"'`\s<>]{1,200}?)?/(?:[\w.-]+/){0,4}?(?:oauth2?|auth|login|accounts|social|connect|sso|signin)/"""
     r"""(?:[\w.-]+/){0,3}?(google|github|gitlab|facebook|microsoft|azure|twitter|apple|discord|linkedin|keycloak|okta|auth0|oidc)"""
@@ -115,9 +119,18 @@ def url_literals(source: str) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for match in _URL.finditer(source):
         url = match[2]
-        if url not in seen and len(seen) < MAX_LITERALS and is_api_literal(url):
+        if url not in seen and len(seen) < MAX_LITERALS and is_api_literal(url) and not _is_commented(source, match.start()):
             seen.add(url)
             yield url, excerpt_of(source[max(0, match.start() - 40) : match.end() + 80])
+
+
+def _is_commented(source: str, position: int) -> bool:
+    before = source[max(0, position - COMMENT_CHARS) : position]
+    if _BLOCK_COMMENT.search(before) and "*/" in source[position : position + COMMENT_CHARS]:
+        return True
+    line = before.rpartition("\n")[2]
+    comment = _LINE_COMMENT.search(line)
+    return comment is not None and not any(line.count(quote, 0, comment.start()) % 2 for quote in "\"'`")
 
 
 def oauth_provider(url: str) -> str | None:
