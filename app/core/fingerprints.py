@@ -1,16 +1,21 @@
 """Which technologies an origin shows, per path prefix, each with its confidence and the signs it rests on."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from itertools import takewhile
 
 from app.core.exchange import Exchange, Purpose
 from app.core.inventory import Inventory
+from app.core.matchers import Match, Signal, seen
 from app.core.report import Technology
-from app.core.signals import SIGNALS, STACKS, Match, Signal, seen
+from app.core.signals import SIGNALS, STACKS
 from app.core.urls import origin_of, parse
 
 LIKELY, YES = 0.5, 0.85
 RIVAL = 0.3  # what remains of a confidence when another framework's own error page answers on the same prefix
+MAX_EVIDENCE = 120  # characters of one line
 _BROWSER_SIDE = frozenset({"frontend", "build"})
 _CATEGORIES = ("frontend", "build", "framework", "library", "realtime", "server", "proxy", "host")
 _Hits = dict[str, list[tuple[Signal, Match]]]
@@ -47,7 +52,7 @@ def _signs_of(exchange: Exchange) -> tuple[tuple[Signal, Match], ...]:
 
 def identify(exchanges: Sequence[Exchange], inventory: Inventory) -> tuple[Technology, ...]:
     """Return the technologies that are at least likely, those of the browser first, then by origin, prefix and confidence."""
-    hits: dict[tuple[str, str], _Hits] = {}
+    hits: dict[tuple[str, str], _Hits] = {}  # by (origin, prefix)
     for exchange in exchanges:
         if exchange.response is None:
             continue
@@ -58,7 +63,7 @@ def identify(exchanges: Sequence[Exchange], inventory: Inventory) -> tuple[Techn
     found: list[Technology] = []
     for origin in dict.fromkeys(origin for origin, _ in hits):
         prefixes = {prefix: technologies for (other, prefix), technologies in hits.items() if other == origin}
-        found += _of_origin(origin, prefixes)
+        found += _derived(_of_origin(origin, prefixes))
     ranks = {name: place for place, name in enumerate(_CATEGORIES)}
     return tuple(
         sorted(
@@ -79,29 +84,55 @@ def _place(exchange: Exchange, signal: Signal, inventory: Inventory) -> tuple[st
     """Return (origin, prefix) that a sign speaks for. What a script says, it says of the page, wherever the file lies."""
     if signal.category in _BROWSER_SIDE or (exchange.purpose is Purpose.SCRIPT and signal.family == "script"):
         return (inventory.page_origin, "/")
-    origin = origin_of(exchange.url)
+    origin = origin_of(re.sub(r"^ws", "http", exchange.url))  # a WebSocket's server is the server of its host
     if exchange.purpose is Purpose.SCRIPT and origin not in (inventory.page_origin, *inventory.api_origins):
         return None  # the CDN of a library is no part of the site
     return (origin, prefix_of(exchange.url, inventory.api_bases))
 
 
 def _of_origin(origin: str, prefixes: Mapping[str, _Hits]) -> list[Technology]:
+    known = {name for technologies in prefixes.values() for name, signs in technologies.items() if _confidence(signs) >= LIKELY}
     weakened = {prefix: _rivals(technologies) for prefix, technologies in prefixes.items()}
-    names = dict.fromkeys(name for technologies in prefixes.values() for name in technologies)
     found: list[Technology] = []
-    for name in names:
-        at = {prefix: technologies[name] for prefix, technologies in prefixes.items() if name in technologies}
-        # Seen at the root and below it: one server. Seen only below: that prefix may be another server than the page's.
-        groups: list[tuple[str, list[str]]] = (
-            [("/", list(at))] if "/" in at and name not in weakened["/"] else [(prefix, [prefix]) for prefix in at]
-        )
-        for prefix, members in groups:
+    for name in dict.fromkeys(name for technologies in prefixes.values() for name in technologies):
+        at: dict[str, list[tuple[Signal, Match]]] = {}
+        for prefix, technologies in prefixes.items():
+            if signs := [sign for sign in technologies.get(name, ()) if not sign[0].needs or sign[0].needs in known]:
+                at[prefix] = signs
+        for prefix, members in _servers(at, {prefix for prefix in at if name in weakened[prefix]}):
             kept = [member for member in members if name not in weakened[member]] or members
             signs = [sign for member in kept for sign in at[member]]
             confidence = _confidence(signs) * (RIVAL if all(name in weakened[member] for member in kept) else 1)
             if confidence >= LIKELY:
                 found.append(_technology(name, origin, prefix, confidence, signs))
     return found
+
+
+def _servers(prefixes: Iterable[str], doubted: Collection[str]) -> list[tuple[str, list[str]]]:
+    """Return (prefix, prefixes that count for it), one for each server that a technology seems to run on.
+
+    Seen at the root and below it: one server. Seen only below: that may be another server than the page's, and one for each prefix,
+    unless the prefixes share their first folder ("/api/v1/" and "/api/v2/").
+    """
+    members = list(prefixes)
+    if "/" in members and "/" not in doubted:
+        return [("/", members)]
+    steps = zip(*(prefix.split("/")[1:-1] for prefix in members), strict=False)
+    shared = [step[0] for step in takewhile(lambda step: len(set(step)) == 1, steps)]
+    return [(f"/{'/'.join(shared)}/", members)] if shared else [(prefix, [prefix]) for prefix in members]
+
+
+def _derived(found: list[Technology]) -> list[Technology]:
+    """Add what follows from two technologies on one origin."""
+    engineio = next((item for item in found if item.name == "python-engineio"), None)
+    flask = next((item for item in found if item.name == "Flask"), None)
+    if engineio is None or flask is None:
+        return found
+    # Nothing else brings this server into a Flask application.
+    confidence = round(engineio.confidence * flask.confidence, 3)
+    evidence = (*engineio.evidence[:2], *flask.evidence[:2])
+    certainty = "yes" if confidence >= YES else "likely"
+    return [*found, replace(engineio, name="Flask-SocketIO", confidence=confidence, certainty=certainty, version="", evidence=evidence)]
 
 
 def _confidence(signs: Sequence[tuple[Signal, Match]]) -> float:
@@ -130,6 +161,9 @@ def _rivals(technologies: _Hits) -> frozenset[str]:
 
 def _technology(name: str, origin: str, prefix: str, confidence: float, signs: Sequence[tuple[Signal, Match]]) -> Technology:
     ordered = sorted(signs, key=lambda sign: -sign[0].weight)
+    strongest: dict[str, str] = {}  # one line of evidence for each family: the others say the same again
+    for signal, match in ordered:
+        strongest.setdefault(signal.family, _shortened(match.evidence))
     return Technology(
         name=name,
         category=ordered[0][0].category,
@@ -138,5 +172,9 @@ def _technology(name: str, origin: str, prefix: str, confidence: float, signs: S
         confidence=round(confidence, 3),
         certainty="yes" if confidence >= YES else "likely",
         version=next((match.version for _, match in ordered if match.version), ""),
-        evidence=tuple(dict.fromkeys(match.evidence for _, match in ordered))[:6],
+        evidence=tuple(dict.fromkeys(strongest.values()))[:6],
     )
+
+
+def _shortened(evidence: str) -> str:
+    return evidence if len(evidence) <= MAX_EVIDENCE else f"{evidence[: MAX_EVIDENCE - 1]}…"
