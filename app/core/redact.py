@@ -23,6 +23,7 @@ _SOURCE_SECRET = re.compile(
 )
 # A value of a hidden form field, as Django, Flask-WTF and Rails write them; the name may stand before or after the value.
 _HIDDEN_FIELD = re.compile(r"""(<input\b[^>]*?\bvalue=["']?)([A-Za-z0-9+/=_.\-]{16,})(?=["'\s/>])""", re.I)
+_QUERY_SECRET = re.compile(rf"([?&](?:[\w-]*[_-])?(?:{SECRET_WORDS})=)(?!sha256:)([^&\s\"'`<>#${{}}]{{4,}})", re.I)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"\b(Bearer|Basic|Token)\s+([\w.~+/=-]{6,})")
 _KEY = re.compile(r"\b(sk_live_|sk_test_|ghp_|gho_|xox[abp]-|AKIA)[\w-]{8,}")
@@ -87,6 +88,7 @@ def redact_text(text: str) -> str:
     text = _JSON_SECRET.sub(lambda match: f'{match[1]}{hashed(match[2])}"', text)
     text = _SOURCE_SECRET.sub(lambda match: match[1] + hashed(match[4]), text)
     text = _HIDDEN_FIELD.sub(lambda match: match[1] + hashed(match[2]), text)
+    text = _QUERY_SECRET.sub(lambda match: match[1] + hashed(match[2]), text)
     text = _META_TOKEN.sub(lambda match: match[1] + hashed(match[2]), text)
     text = _JWT.sub(lambda match: hashed(match[0]), text)
     text = _BEARER.sub(lambda match: f"{match[1]} {hashed(match[2])}", text)

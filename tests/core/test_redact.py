@@ -40,6 +40,7 @@ def test_header_values_that_are_secret_are_hashed_and_the_rest_is_kept(header, k
         f"Set-Cookie: sessionid={SECRET}; Path=/",
         f"fetch(u, {{headers: {{'X-Api-Key': '{SECRET}'}}}})",
         f'const apiKey = "{SECRET}"',
+        f"--call 'GET /api/items?sid={SECRET}&page=2'",
         f"x.setRequestHeader('X-Auth-Token', `{SECRET}`)",
     ],
 )
@@ -64,6 +65,7 @@ def test_a_url_without_secrets_stays_as_it_is():
     "text",
     [
         "token: '/api/v1/token'",
+        "fetch(`/api/items?token=${token}&page=2`)",
         'fetch("/api/items", {headers: {"X-Api-Key": apiKey}})',
         "password: 'Password must have 8 letters'",
         "type: {token:`${base}/token1`}",
