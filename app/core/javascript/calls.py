@@ -122,9 +122,7 @@ class _Requests:
         """Record what one place sends; if that depends on parameters, once for each call of the function around it."""
         found = False
         for draft, touched in self._drafts(site, recognise, env):
-            # Minified names collide: only a socket whose URL begins in sight is worth following.
-            is_vague = draft.kind == "socketio" and isinstance(draft.url.parts[0], Hole)
-            instances = [] if is_vague else self._instances(site, touched, env, level)
+            instances = self._instances(site, touched, env, level)
             through = [self._expand(site, recognise, inner, level + 1) for inner in instances]
             # The bare form counts only when no call of the wrapper says more.
             found = any(through) or self._record(draft) or found
@@ -210,7 +208,7 @@ class _Requests:
         if binding is not None and binding.kind in ("function", "class") and binding.node is not None:
             wanted = closure.node.id if of_class is None else of_class
             return binding.node.id == wanted and (of_class is None or site.is_new)
-        if binding is not None and binding.kind == "parameter":
+        if binding is not None and binding.kind == "parameter" and not binding.path:
             return False
         self.evaluator.begin({})
         callee: Value = self.evaluator.evaluate(site.callee, site.scope, NOTHING_BOUND)
@@ -286,7 +284,7 @@ def _minified_socketio(module: Module) -> Iterator[CallSite]:
         seen.add(call.id)
         site = module.site_of(call)
         match site.arguments() if site is not None and site.callee.type == "identifier" else ():
-            case [url, options] if options.id == node.id and url.type in ("string", "template_string", "identifier"):
+            case [url, options] if options.id == node.id and url.type in ("string", "template_string", "identifier", "member_expression"):
                 assert site is not None
                 yield replace(site, name=module.text(site.callee))
             case _:

@@ -205,6 +205,9 @@ class Evaluator:
         self.circumstances += 1
         argument = env.get(binding)
         if argument is None:
+            awaited = self._awaited(binding, env, depth)
+            if awaited is not None:
+                return awaited
             self.touched[binding] = None
             # Unbound, the default is the best guess: request(path, method = "GET").
             if binding.default is not None:
@@ -219,6 +222,18 @@ class Evaluator:
         value = self.evaluate(argument.nodes[0], argument.scope, around, depth) if argument.nodes else UNDEFINED
         value = self._taken(value, binding, env, depth)
         return self._named(value, binding.name)
+
+    def _awaited(self, binding: Binding, env: Environment, depth: int) -> Value | None:
+        """Return what `import("./x.js").then(parameter => …)` hands over, or None when the parameter is another one."""
+        around = binding.function.parent if binding.function is not None and binding.index == 0 else None
+        call = around.parent if around is not None and around.type == "arguments" else None
+        callee = call.child_by_field_name("function") if call is not None else None
+        member = callee.child_by_field_name("property") if callee is not None else None
+        if callee is None or member is None or member.text != b"then":
+            return None
+        module = binding.scope.module
+        value = self.evaluate(callee.child_by_field_name("object"), module.scope_around(callee), env, depth)
+        return self._taken(value, binding, env, depth) if isinstance(value, Record) else None
 
     def _taken(self, value: Value, binding: Binding, env: Environment, depth: int) -> Value:
         """Follow a destructuring path into a value."""
@@ -259,8 +274,12 @@ class Evaluator:
             bare = binding.source.rpartition("/")[2] if binding.source.startswith(("http", ".", "/")) else binding.source
             return Global(bare.removesuffix(".js") if binding.imported in ("default", "*") else f"{bare}.{binding.imported}")
         if binding.imported == "*":
-            return Record({name: self.exported(module, name, depth + 1) for name in list(module.exports)[:60]})
+            return self.namespace(module, depth)
         return self.exported(module, binding.imported, depth + 1)
+
+    def namespace(self, module: Module, depth: int) -> Record:
+        """Return what `import * as x` and `await import(…)` give."""
+        return Record({name: self.exported(module, name, depth + 1) for name in list(module.exports)[:60]})
 
     def exported(self, module: Module, name: str, depth: int = 0) -> Value:
         """Return what a module exports under a name."""

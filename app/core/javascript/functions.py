@@ -47,6 +47,10 @@ def call_value(evaluator: Evaluator, site: CallSite, env: Environment, depth: in
         name = scope.module.text(member).strip("\"'`") if member is not None else ""
         target = evaluator.evaluate(site.callee.child_by_field_name("object"), scope, env, depth)
         return _method(evaluator, site, target, name, arguments, env, depth)
+    if site.callee.type == "import" and arguments:
+        source = text_of(evaluator.evaluate(arguments[0], scope, env, depth)).known
+        module = evaluator.page.linked(source, scope.module) if source is not None else None
+        return evaluator.namespace(module, depth) if module is not None else Unknown()
     if site.callee.type == "identifier":
         callee = evaluator.evaluate(site.callee, scope, env, depth)
         if isinstance(callee, Closure):

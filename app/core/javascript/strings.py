@@ -54,6 +54,8 @@ _API_PATH = re.compile(
     r"(?:^|/)(?:api|apis|graphql|rest|rpc|ws|wss|socket|sockets|socket\.io|auth|oauth2?|v\d+|events|stream)(?:/|$|\?)", re.I
 )
 _API_HOST = re.compile(r"(?:^|[.-])(?:api|backend|ws|socket|rest|gateway|graphql|auth|server)[.\d-]|ngrok|loca\.lt|trycloudflare", re.I)
+# How routers fold slashes where they join paths.
+_SLASHES = {r"\/+": r"/+", r"\/\/+": r"//+", r"\/{2,}": r"//+", r"[\\/]{2,}": r"[\\/]{2,}"}
 _SAFE_PATTERN = re.compile(r"\^?(?:[A-Za-z:]|\\/|\(?[a-z]\)?\?){1,20}\$?")
 
 
@@ -79,6 +81,8 @@ def replace_text(text: str, pattern: str, replacement: str) -> str | None:
     body, _, flags = pattern[1:].rpartition("/")
     if body in (r"\/$", r"\/+$", r"\/*$"):
         return text.rstrip("/") + replacement if text.endswith("/") else text
+    if body in _SLASHES:
+        return re.sub(_SLASHES[body], lambda _: replacement, text, count=0 if "g" in flags else 1)
     # Only patterns that cannot run away: letters, colons, slashes, single optional characters.
     if len(body) > 30 or not _SAFE_PATTERN.fullmatch(body):
         return None
