@@ -82,7 +82,7 @@ class LabState(rx.State):
         """Show the case of the address; without one, keep what is there, or start with the first ready one."""
         text = str(self.router.url.query_parameters.get("case") or "")
         self.note = self.ask_error = self.sign_in = ""
-        self._base = facts().public_url
+        self.pasting, self._base = False, facts().public_url
         if not text:
             if self._judgement is None:
                 self._fill(DEFAULT, READY[0].key)
