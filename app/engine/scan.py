@@ -6,6 +6,7 @@ What to ask next is decided from what came back, by the pure functions of `app.c
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ PAGE_BYTES = 3_000_000
 SCRIPT_BYTES = 3_000_000
 API_BYTES = 512_000
 TIMEOUT_S = 8.0
+MAX_LATE = 3  # answers of one host that time out, before it is left alone
 SCAN_TIMEOUT_S = 60.0  # whatever happens, a scan ends
 
 HTML: Headers = (("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),)
@@ -82,7 +84,8 @@ class Scan:
         self.exchanges: list[Exchange | None] = []
         self.judged: list[JudgedCall] = []
         self.notes: list[str] = []
-        self.slowed: set[str] = set()  # origins that answered 429
+        self.slowed: set[str] = set()  # origins that are asked no more: they answered 429, or were too slow too often
+        self.late: Counter[str] = Counter()  # origin → answers that did not end in time
         self.phase = PHASES[0]
         self.started = time.monotonic()
         self.random = secrets.token_hex(6)  # a path nobody has
@@ -145,6 +148,11 @@ class Scan:
         if exchange.status == 429:
             self.slowed.add(origin)
             self.note(f"{urlsplit(url).netloc} asked us to slow down (429) after {number} requests; the report covers those.")
+        if exchange.failure is Failure.TIMEOUT or exchange.timing.total_ms >= TIMEOUT_S * 950:
+            self.late[origin] += 1
+            if self.late[origin] >= MAX_LATE and origin not in self.slowed:
+                self.slowed.add(origin)
+                self.note(f"{urlsplit(url).netloc} did not end {MAX_LATE} answers within {TIMEOUT_S:.0f} s each, so it was asked no more.")
         text, severity = noted(exchange)
         self._on_progress(Progress(phase, exchange, text, severity))
         return exchange

@@ -18,6 +18,8 @@ MAX_HEADER_LINES = 200  # of one block
 
 NO_TIMING = Timing()
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# Bodies that have no end: an event stream, a camera's pictures. The head says all.
+ENDLESS = re.compile(r"content-type\s*:\s*(?:text/event-stream|multipart/x-mixed-replace)\b", re.IGNORECASE)
 STATUS_LINE = re.compile(r"HTTP/(\d(?:\.\d)?) (\d{3})(?: ?(.*))?", re.DOTALL)
 # libcurl is more lenient than a browser ("http:///x", "http://a\@b"), and the two must not disagree about the host.
 HTTP_URL = re.compile(r"https?://(?P<authority>[^/?#\\\s]+)(?=[/?#]|$)", re.IGNORECASE)
@@ -152,8 +154,11 @@ class Reply:
         status = STATUS_LINE.match(self.lines[0]) if self.lines else None
         if status and status[2].startswith("1") and status[2] != "101":
             self.lines.clear()  # 100 Continue, 103 Early Hints: the real answer follows
-        else:
-            self.complete = True
+            return None
+        self.complete = True
+        if any(ENDLESS.match(line) for line in self.lines):
+            self.overflow = True
+            return -1
         return None
 
     def take_body(self, chunk: bytes) -> int | None:

@@ -37,7 +37,7 @@ async def judge_call(call_id: str, call: Call, fetch: FetchCall, ask: Ask | None
             )
         exchange = await _send(outcome, unknown, ask)
         if exchange is None or exchange.response is None:
-            text = exchange.failure_text if exchange else "The scan had no request left for it."
+            text = exchange.failure_text if exchange else "Not asked: see what limited this scan."
             if exchange:
                 used.append(exchange.id)
             return JudgedCall(call_id, call, fetch, None, Certainty.UNKNOWN, text, tuple(used))

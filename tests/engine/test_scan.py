@@ -32,6 +32,10 @@ def http_answer(status: str, body: str | bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + raw
 
 
+class Unfinished(bytes):
+    """An answer after which the connection stays open."""
+
+
 @asynccontextmanager
 async def site(answer) -> AsyncIterator[Site]:
     served = Site(answer)
@@ -42,8 +46,11 @@ async def site(answer) -> AsyncIterator[Site]:
             method, path, _ = head[0].split(" ", 2)
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
             served.asked.append((method, path, headers))
-            writer.write(served.answer(method, path, headers))
+            answered = served.answer(method, path, headers)
+            writer.write(answered)
             await writer.drain()
+            if isinstance(answered, Unfinished):
+                await reader.read()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -189,6 +196,20 @@ async def test_a_page_that_breaks_off_before_it_says_anything_ends_the_scan_in_w
     assert len(report.requests) == 1
     assert "was not read to its end" in report.site.notes[0]
     assert report.site.sentence == "Nothing could be judged: see what limited this scan."
+
+
+async def test_a_host_that_ends_no_answer_is_asked_no_more_and_the_report_says_so(monkeypatch):
+    monkeypatch.setattr("app.engine.scan.TIMEOUT_S", 0.3)
+    page = spa("fetch('/api/a');fetch('/api/b');fetch('/api/c')")
+    dripping = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n["
+
+    def answer(method, path, headers):
+        return page(method, path, headers) if path == "/" or path.startswith("/assets/index-") else Unfinished(dripping)
+
+    async with site(answer) as served:
+        report = await scan(f"{served.url}/")
+    assert "was asked no more" in " ".join(report.site.notes)
+    assert len(report.requests) < 16
 
 
 async def test_a_page_that_is_an_error_says_so():

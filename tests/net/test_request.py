@@ -199,6 +199,20 @@ async def test_endless_body_is_cut_at_the_limit_and_the_connection_ended(net: Ne
     assert sent < 50_000_000
 
 
+@pytest.mark.parametrize("content_type", ["text/event-stream", "text/event-stream; charset=utf-8", "multipart/x-mixed-replace; boundary=a"])
+async def test_body_that_never_ends_by_its_type_is_not_waited_for(net: Net, serve: Serve, content_type: str):
+    async def stream(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\r\n".encode())
+        await writer.drain()
+        await asyncio.sleep(60)
+
+    server = await serve(stream)
+    received = await net.request("GET", server.url, timeout_s=5)
+    assert received.response is not None
+    assert received.response.status == 200
+    assert (received.truncated, received.failure_text) == (True, "")
+
+
 async def test_body_of_exactly_the_limit_is_whole(net: Net, serve: Serve):
     server = await serve(OK)
     assert not (await net.request("GET", server.url, max_body_bytes=2)).truncated
