@@ -90,7 +90,7 @@ def _read(body: bytes, url: str) -> SchemaFacts | None:
             operation = entries.get(method)
             if isinstance(operation, dict) and path.startswith("/") and len(operations) < MAX_OPERATIONS:
                 operations.append(_operation(method, path, _mapping(operation), shared, secured))
-    written = tuple(url for server in _listing(root.get("servers"))[:10] if (url := _string(_mapping(server).get("url"))))
+    written = tuple(address for server in _listing(root.get("servers"))[:10] if (address := _string(_mapping(server).get("url"))))
     if not written and root.get("swagger"):
         host, base = _string(root.get("host")), _string(root.get("basePath"))
         schemes = [_string(scheme) for scheme in _listing(root.get("schemes"))] or [url.partition(":")[0]]
