@@ -65,7 +65,7 @@ def classify(exchanges: Sequence[Exchange], inventory: Inventory, technologies: 
     facts = read_page(page)
     kind, confidence, evidence = _kind(_clues(facts, inventory, technologies))
     joining, lines = _joining(exchanges, inventory, technologies)
-    if kind == "server-rendered" and joining == _UNKNOWN:
+    if joining == _UNKNOWN and (kind == "server-rendered" or (kind == "hybrid" and inventory.forms)):
         joining, lines = _joining_of_forms(inventory)
     return Architecture(kind, joining, round(confidence, 2), (*evidence, *lines))
 
