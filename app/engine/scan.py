@@ -184,7 +184,8 @@ class Scan:
     async def scripts(self) -> None:
         """Fetch the scripts, level by level, as `next_scripts` names them."""
         asked: set[str] = set()
-        while urls := [url for url in next_scripts(self.request, self.done()) if url not in asked]:
+        # Naming the imports of a bundle takes as long as parsing it: off the loop, as all reading is.
+        while urls := [url for url in await asyncio.to_thread(next_scripts, self.request, self.done()) if url not in asked]:
             asked.update(urls)
             await gather(self.ask(Purpose.SCRIPT, url, max_body_bytes=SCRIPT_BYTES) for url in urls)
 
