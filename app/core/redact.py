@@ -25,7 +25,8 @@ _SOURCE_SECRET = re.compile(
 _HIDDEN_FIELD = re.compile(r"""(<input\b[^>]*?\bvalue=["']?)([A-Za-z0-9+/=_.\-]{16,})(?=["'\s/>])""", re.I)
 _QUERY_SECRET = re.compile(rf"([?&](?:[\w-]*[_-])?(?:{SECRET_WORDS})=)(?!sha256:)([^&\s\"'`<>#${{}}]{{4,}})", re.I)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
-_BEARER = re.compile(r"\b(Bearer|Basic|Token)\s+([\w.~+/=-]{6,})")
+# Not of "Basic authentication", which is prose, nor of `Basic realm="…"`, which is a challenge.
+_CREDENTIALS = re.compile(r"""\b(Bearer|Basic|Token)\s+(?![a-z_]+\.?(?:[^\w.~+/=-]|$)|[a-z_]+=["']|realm=)([\w.~+/=-]{6,})""")
 _KEY = re.compile(r"\b(sk_live_|sk_test_|ghp_|gho_|xox[abp]-|AKIA)[\w-]{8,}")
 _META_TOKEN = re.compile(r"""(<meta\b[^>]*?csrf[^>]*?\bcontent=["'])([^"']{6,})(?=["'])""", re.I)
 
@@ -91,7 +92,7 @@ def redact_text(text: str) -> str:
     text = _QUERY_SECRET.sub(lambda match: match[1] + hashed(match[2]), text)
     text = _META_TOKEN.sub(lambda match: match[1] + hashed(match[2]), text)
     text = _JWT.sub(lambda match: hashed(match[0]), text)
-    text = _BEARER.sub(lambda match: f"{match[1]} {hashed(match[2])}", text)
+    text = _CREDENTIALS.sub(lambda match: f"{match[1]} {hashed(match[2])}", text)
     return _KEY.sub(lambda match: hashed(match[0]), text)
 
 

@@ -76,6 +76,24 @@ def test_source_that_holds_no_secret_stays_as_it_is(text):
     assert redact_text(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It asks for Basic authentication, which browsers send by themselves.",
+        "No Basic authentication.",
+        'www-authenticate: Basic realm="internal tools"',
+        "www-authenticate: Bearer realm=api",
+    ],
+)
+def test_names_of_schemes_are_no_credentials(text: str):
+    assert redact_text(text) == text
+
+
+@pytest.mark.parametrize("credentials", ["dXNlcjpwYXNz", "dXNlcjpwYXNzd29yZA==", "abc123def456", "opaque-token-of-a-user.7"])
+def test_credentials_after_the_name_of_a_scheme_are_hashed(credentials: str):
+    assert redact_text(f"curl -H 'Authorization: Basic {credentials}' …") == f"curl -H 'Authorization: Basic {hashed(credentials)}' …"
+
+
 def test_redacting_twice_changes_nothing():
     once = redact_headers((("Set-Cookie", f"session={SECRET}; Path=/"),))
     assert redact_evidence(f"Set-Cookie: {once[0][1]}") == f"Set-Cookie: {once[0][1]}"
