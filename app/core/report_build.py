@@ -60,9 +60,15 @@ def build_report(examined: Examined, began_at: datetime, duration_ms: float) -> 
 
 
 def redact_finding(finding: Finding) -> Finding:
-    """Return the finding with secrets in its evidence hashed."""
-    evidence = tuple(_redact(piece) for piece in finding.evidence)
-    return replace(finding, evidence=evidence, explanation=redact_text(finding.explanation))
+    """Return the finding with the secrets in its texts hashed. Those in its mends were, when they were filled in."""
+    return replace(
+        finding,
+        title=redact_text(finding.title),
+        explanation=redact_text(finding.explanation),
+        hits=redact_text(finding.hits),
+        evidence=tuple(_redact(piece) for piece in finding.evidence),
+        console=redact_text(finding.console),
+    )
 
 
 def _redact(evidence: Evidence) -> Evidence:
@@ -213,8 +219,3 @@ def _lower_first(text: str) -> str:
         if re.match(r"[A-Z][a-z]*\b", text) and not re.match(r"(Django|Flask|FastAPI|Starlette|Bottle|Socket)", text)
         else text
     )
-
-
-def host_of(url: str) -> str:
-    """Return host and port of a URL, as shown to people."""
-    return urlsplit(url).netloc.rpartition("@")[2]

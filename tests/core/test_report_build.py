@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from made import API, JSON_200, PAGE, Site
 
 from app.core.exchange import Purpose
+from app.core.inventory import SocketUse
 from app.core.report import Report
 from app.core.report_build import build_report
 from app.core.report_json import dump
@@ -53,6 +54,16 @@ def test_values_of_a_calls_headers_are_in_no_part_of_the_report():
     assert any(look.value == SECRET for step in path for look in step.looks)  # or the test proves nothing
     site.judged[0] = replace(judged, verdict=replace(judged.verdict, path=path))  # pyright: ignore[reportArgumentType]
     assert SECRET not in dump(built(site))
+
+
+def test_secrets_of_a_sockets_address_are_in_no_part_of_the_report():
+    site = Site()
+    address = f"{API.replace('https', 'wss')}/ws?token={SECRET}"
+    site.sockets.append(SocketUse(address))
+    site.saw(Purpose.WEBSOCKET, address, "426 Upgrade Required\n\n")
+    report = built(site)
+    assert "failed" in report.findings[0].console
+    assert SECRET not in dump(report)
 
 
 def test_sentence_names_the_finding_that_blocks():
