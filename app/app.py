@@ -6,7 +6,7 @@ from reflex.app import default_error_boundary
 from app import web
 from app.components.shell import connection_note
 from app.components.tokens import STYLESHEETS
-from app.pages import compare, cors_lab, landing, new_scan, not_found, rules, scan, scans, sign_in
+from app.pages import compare, cors_lab, findings, landing, new_scan, not_found, rules, scan, scans, sign_in
 from app.state.compare import CompareState
 from app.state.lab import LabState
 from app.state.landing import LandingState
@@ -53,5 +53,12 @@ app.add_page(
     route="/cors/rules",
     title="CORS rules · Seamwatch",
     description="What a browser checks when a page calls another origin, rule by rule, with the console's texts.",
+    on_load=SessionState.load,
+)
+app.add_page(
+    findings.page,
+    route="/findings",
+    title="Findings · Seamwatch",
+    description="The findings of a scan: what each means, and how to mend it in Flask, Django, FastAPI and nginx.",
     on_load=SessionState.load,
 )

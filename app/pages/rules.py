@@ -5,6 +5,7 @@ import reflex as rx
 from app.components.icons import icon
 from app.components.shell import public_shell
 from app.core.cors_rules import GROUPS, Rule, RuleGroup
+from app.pages.marked import marked_text
 
 
 def page() -> rx.Component:
@@ -30,7 +31,7 @@ def page() -> rx.Component:
 
 def _group(group: RuleGroup) -> rx.Component:
     return rx.el.section(
-        rx.el.header(rx.el.h2(group.title), rx.el.p(_text(group.text), class_name="s f") if group.text else None),
+        rx.el.header(rx.el.h2(group.title), rx.el.p(marked_text(group.text), class_name="s f") if group.text else None),
         rx.el.ul(*(_rule(rule) for rule in group.rules)),
         id=group.key,
         class_name="card",
@@ -42,7 +43,7 @@ def _rule(rule: Rule) -> rx.Component:
         rx.el.a(rule.number, href=f"#{rule.number}", reload_document=True, class_name="mono no", aria_label=f"Rule {rule.number}"),
         rx.el.div(
             rx.el.h3(rule.title),
-            rx.el.p(_text(rule.text), class_name="m"),
+            rx.el.p(marked_text(rule.text), class_name="m"),
             rx.el.p(rx.el.span("Console: ", class_name="f"), rx.el.code(rule.console), class_name="s any") if rule.console else None,
             rx.el.p(
                 rx.el.a(
@@ -54,11 +55,6 @@ def _rule(rule: Rule) -> rx.Component:
         ),
         id=rule.number,
     )
-
-
-def _text(text: str) -> rx.Component:
-    """Backticks mark code."""
-    return rx.fragment(*(rx.el.code(part) if place % 2 else part for place, part in enumerate(text.split("`")) if part))
 
 
 def _named(source: str) -> str:
