@@ -32,6 +32,24 @@ def test_single_page_fallback_answers_unknown_api_paths():
     assert finding.mends
 
 
+@pytest.mark.parametrize(
+    ("seen", "first"),
+    [
+        ((("Uvicorn", "server"),), Framework.FASTAPI),
+        ((("Uvicorn", "server"), ("Django", "framework")), Framework.DJANGO),
+        ((("Uvicorn", "server"), ("nginx", "proxy")), Framework.FASTAPI),
+    ],
+)
+def test_mend_for_the_framework_comes_first_and_for_what_its_server_tells_where_none_is_seen(seen, first):
+    site = Site()
+    site.saw(Purpose.MISSING_API, f"{PAGE}/api/{RANDOM}", SHELL)
+    site.says(f"GET {PAGE}/api/items", JSON_200)
+    site.calls("GET", f"{PAGE}/api/items")
+    for name, category in seen:
+        site.runs(name, PAGE, category)
+    assert site.findings()["API-01"].mends[0].framework is first
+
+
 def test_call_that_gets_the_page_itself_is_named():
     site = Site()
     site.saw(Purpose.MISSING_API, f"{PAGE}/api/{RANDOM}", SHELL)

@@ -62,8 +62,8 @@ def test_loopback_address_in_development_is_ordinary(origin: str):
 
 
 @pytest.mark.parametrize("url", ["http://192.168.1.20:8000", "https://abcd.ngrok.io/api"])
-def test_private_or_tunnel_address_in_development_is_high(url: str):
-    assert names(url, page="http://localhost:3000").findings()["DEP-01"].severity is Severity.HIGH
+def test_private_or_tunnel_address_in_development_is_critical_too(url: str):
+    assert names(url, page="http://localhost:3000").findings()["DEP-01"].severity is Severity.CRITICAL
 
 
 def test_page_in_a_private_network_that_names_loopback_is_critical():

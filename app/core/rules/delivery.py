@@ -129,14 +129,12 @@ def bundle_calls_a_developers_machine(examined: Examined) -> Iterator[Finding]:
     found.sort(key=lambda item: (not item[0].used, item[1]))
     named, reach = found[0]
     page_origin = examined.inventory.page_origin
-    page_reach = reach_of(host_of(page_origin))
     origins = [origin_of(item.url) for item, _ in found]
     whose = {
         Reach.MACHINE: "the visitor's own computer",
         Reach.NETWORK: "an address inside a private network",
         Reach.TUNNEL: "a tunnel to a developer's machine",
     }[reach]
-    critical = (page_reach > Reach.MACHINE and reach is not Reach.TUNNEL) or page_reach is Reach.INTERNET
     explanation = (
         f"The built frontend has the address {coded(origins)} in it, which is {whose}. The page is served from "
         f"`{page_origin}`, so it works for "
@@ -153,7 +151,7 @@ def bundle_calls_a_developers_machine(examined: Examined) -> Iterator[Finding]:
     facts = facts_for(examined, origins[0], path=path_of(named.url), url=named.url, code=named.source.excerpt)
     yield Finding(
         "DEP-01",
-        Severity.CRITICAL if critical else Severity.HIGH,
+        Severity.CRITICAL,
         SeamKind.DELIVERY,
         f"The frontend calls {listed(origins, 2)}, {whose}" if named.used else f"The frontend names {listed(origins, 2)}, {whose}",
         Certainty.OBSERVED if named.used else Certainty.INFERRED,

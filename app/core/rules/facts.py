@@ -29,6 +29,8 @@ _FRAMEWORKS: dict[str, Framework] = {
     "nginx": Framework.NGINX,
     "openresty": Framework.NGINX,
 }
+# Servers of ASGI applications: where no framework shows itself, most likely FastAPI or Starlette.
+_ASGI_SERVERS = frozenset({"uvicorn", "hypercorn"})
 
 
 def path_of(url: str) -> str:
@@ -90,6 +92,8 @@ def recognised(examined: Examined, origin: str, path: str = "/") -> tuple[Framew
     seen = [technology for technology in here if path.startswith(technology.prefix)] or here
     seen.sort(key=lambda technology: (-len(technology.prefix), -technology.confidence))
     found = [framework for technology in seen if (framework := _framework_of(technology.name)) is not None]
+    if not set(found) - {Framework.NGINX} and any(technology.name.lower() in _ASGI_SERVERS for technology in seen):
+        found.append(Framework.FASTAPI)
     # A proxy stands in front of the framework; the framework is where the cause usually is.
     return tuple(dict.fromkeys(sorted(found, key=lambda framework: framework is Framework.NGINX)))
 
