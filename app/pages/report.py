@@ -189,7 +189,7 @@ def _calls() -> rx.Component:
         ),
         rx.cond(
             ReportState.calls_more > 0,
-            rx.el.footer(button("Show ", ReportState.calls_more, " more calls", kind="text", on_click=ReportState.all_calls)),
+            rx.el.footer(button("Show ", ReportState.calls_more, " more calls", kind="text", on_click=ReportState.more_calls)),
         ),
         aside=ReportState.calls_count,
         tools=(rx.cond(ReportState.calls_total > 8, search),),
@@ -277,6 +277,10 @@ def _asked() -> rx.Component:
     return card(
         "What was asked",
         rx.cond(ReportState.requests_open, rx.el.ul(rx.foreach(ReportState.requests, _request), class_name="fl")),
+        rx.cond(
+            ReportState.requests_more > 0,
+            rx.el.footer(button("Show ", ReportState.requests_more, " more requests", kind="text", on_click=ReportState.more_requests)),
+        ),
         aside=rx.fragment(ReportState.cost, ", all GET, HEAD, OPTIONS or WebSocket handshakes"),
         tools=(toggle,),
         id="asked",

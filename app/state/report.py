@@ -78,6 +78,7 @@ class ReportState(rx.State):
     technologies: rx.Field[list[TechnologyRow]] = rx.field(default_factory=list)
 
     requests: rx.Field[list[RequestRow]] = rx.field(default_factory=list)
+    requests_more: rx.Field[int] = rx.field(0)
     requests_open: rx.Field[bool] = rx.field(False)
     download: rx.Field[str] = rx.field("")
 
@@ -87,7 +88,8 @@ class ReportState(rx.State):
 
     _report: Report | None = None
     _open: rx.Field[set[str]] = rx.field(default_factory=set)  # ids of findings, calls and requests ("r3") that are open
-    _all_calls: bool = False
+    _calls_limit: int = _FIRST_CALLS
+    _requests_limit: int = _MAX_ROWS
 
     @rx.event
     async def load(self):
@@ -138,7 +140,7 @@ class ReportState(rx.State):
                 rows.append(open_finding(row_id, finding, report, self._lab(shown_call(finding, report))))
             else:
                 rows.append(closed_finding(row_id, finding))
-        self.findings, self.total = rows[:_MAX_ROWS], len(report.findings)
+        self.findings, self.total = rows, len(report.findings)
         seams = [finding.seam.value for finding in report.findings]
         self.chips = [SeamChip(name, seams.count(name)) for name in dict.fromkeys(seams)]
 
@@ -175,7 +177,7 @@ class ReportState(rx.State):
         wanted = self.call_filter.strip().lower()
         order = sorted(report.calls, key=lambda call: (call.allowed is not False, call.allowed is None))
         found = [call for call in order if wanted in f"{call.method} {call.url}".lower()]
-        limit = _MAX_ROWS if self._all_calls or wanted else _FIRST_CALLS
+        limit = max(self._calls_limit, _MAX_ROWS) if wanted else self._calls_limit
         common = common_host(report)
         host = common or urlsplit(report.site.page_origin).netloc
         self.calls = [
@@ -198,20 +200,26 @@ class ReportState(rx.State):
         self._show_calls()
 
     @rx.event
-    async def all_calls(self):
-        self._all_calls = True
+    async def more_calls(self):
+        self._calls_limit = self._calls_limit + _MAX_ROWS if self._calls_limit >= _MAX_ROWS else _MAX_ROWS
         self._show_calls()
 
     # What was asked.
 
     def _show_requests(self) -> None:
         if self._report is not None:
-            rows = self._report.requests[:_MAX_ROWS] if self.requests_open else ()
+            rows = self._report.requests[: self._requests_limit] if self.requests_open else ()
+            self.requests_more = max(0, len(self._report.requests) - self._requests_limit) if self.requests_open else 0
             self.requests = [request_row(request, open_=f"r{request.id}" in self._open) for request in rows]
 
     @rx.event
     async def toggle_requests(self):
         self.requests_open = not self.requests_open
+        self._show_requests()
+
+    @rx.event
+    async def more_requests(self):
+        self._requests_limit += _MAX_ROWS
         self._show_requests()
 
     @rx.event
