@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.core.urls import is_loopback_host, is_private_host
+from app.core.urls import is_loopback_host, is_private_host, parse_stand_in
 
 VERSION = "0.1.0"
 USER_AGENT = f"Seamwatch/{VERSION}"  # how scans identify themselves
@@ -143,20 +143,11 @@ def _secret_key(text: str, data_dir: Path) -> str:
 
 
 def _resolve(text: str) -> tuple[tuple[str, str], ...]:
-    """Read host:port:address entries, as curl's --resolve takes them, parted by commas."""
-    found: list[tuple[str, str]] = []
-    for entry in filter(None, map(str.strip, text.split(","))):
-        host, _, rest = entry.partition(":")
-        port, _, address = rest.partition(":")
-        address = address.strip("[]")
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            address = ""
-        if not host or not address or not port.isdigit() or not 0 < int(port) < 65536:
-            raise BadSetting("RESOLVE", f"'{entry}' is not host:port:address.")
-        found.append((f"{host}:{port}".lower(), address))
-    return tuple(found)
+    """Read host:port:address entries, parted by commas."""
+    try:
+        return tuple(map(parse_stand_in, filter(None, map(str.strip, text.split(",")))))
+    except ValueError as error:
+        raise BadSetting("RESOLVE", str(error)) from None
 
 
 def _reflex_ports(environ: Mapping[str, str]) -> list[int]:

@@ -1,21 +1,21 @@
 """From the command line's words to a scan and back: checks the words, runs the engine, shows progress on standard error."""
 
-import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urljoin
 
 import typer
 
-from app.core.inventory import Call, Source, SourceKind
 from app.core.observation import ScanRequest
 from app.core.report import Report
-from app.core.urls import InvalidTarget, origin_of, parse_target
+from app.core.urls import InvalidTarget, parse_stand_in
 from app.engine.scan import Progress, ScanFailed, run
 from app.net import AddressPolicy, Net
+from app.services.errors import Invalid
+from app.services.scan_form import CREDENTIALS, ScanForm, parse_call, parse_headers, to_request
 
 could_not = (InvalidTarget, ScanFailed)
-CREDENTIALS = ("omit", "same-origin", "include")
+# The option behind each field of the form; the page's address is the argument.
+_OPTIONS = {"api_url": "--api", "call": "--call", "calls": "--call", "headers": "--header", "credentials": "--credentials"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +33,18 @@ def make_request(ask: Ask) -> ScanRequest:
     """Check the words and return the scan they ask for.
 
     Raises:
-        InvalidTarget: with a sentence that names the word at fault.
+        InvalidTarget: with a sentence that names the option at fault.
     """
-    page_url = parse_target(ask.url)
-    api_url = parse_target(ask.api) if ask.api else None
     if ask.credentials not in CREDENTIALS:
         raise InvalidTarget(f"--credentials {ask.credentials!r} is none of {', '.join(CREDENTIALS)}.")
-    headers = tuple(_header(line) for line in ask.headers)
-    base = api_url or origin_of(page_url)
-    return ScanRequest(page_url, api_url, tuple(_call(text, base, headers, ask.credentials) for text in ask.calls))
-
-
-def _call(text: str, base: str, headers: tuple[tuple[str, str], ...], credentials: str) -> Call:
-    method, _, path = text.strip().partition(" ")
-    path = path.strip()
-    if not path:
-        method, path = "GET", method
-    if not path.startswith(("/", "http://", "https://")):
-        raise InvalidTarget(f"--call {text!r} is not a method and a path, such as 'PUT /api/items/1'.")
-    url = parse_target(urljoin(f"{base.rstrip('/')}/", path) if path.startswith("http") else origin_of(base) + path)
-    return Call(method, url, headers, credentials=credentials, source=Source(SourceKind.USER, excerpt=f"--call {text!r}"))
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    if not colon or not name.strip():
-        raise InvalidTarget(f"--header {line!r} is not a name and a value, such as 'X-Api-Key: demo'.")
-    return name.strip(), value.strip()
+    try:
+        headers = parse_headers("\n".join(ask.headers))
+        calls = tuple(replace(parse_call(text), headers=headers, credentials=ask.credentials) for text in ask.calls)
+        return to_request(ScanForm(ask.url, ask.api or "", calls))
+    except Invalid as error:
+        field = error.field.split(".")  # "calls.0.headers" is about its headers, "calls.0.url" about the call
+        option = _OPTIONS.get(field[-1]) or _OPTIONS.get(field[0], "")
+        raise InvalidTarget(f"{option}: {error.message}" if option else error.message) from error
 
 
 def check_file(path: Path | None) -> str | None:
@@ -70,18 +55,10 @@ def check_file(path: Path | None) -> str | None:
 
 
 def _resolved(entries: tuple[str, ...]) -> dict[str, str]:
-    resolved: dict[str, str] = {}
-    for entry in entries:
-        host, _, rest = entry.partition(":")
-        port, _, address = rest.partition(":")
-        try:
-            ip = ipaddress.ip_address(address.strip("[]"))
-        except ValueError:
-            ip = None
-        if not (host and port.isdigit() and ip):
-            raise InvalidTarget(f"--resolve {entry!r} is not host:port:address, such as 'app.example:443:127.0.0.1'.")
-        resolved[f"{host}:{port}"] = str(ip)
-    return resolved
+    try:
+        return dict(map(parse_stand_in, entries))
+    except ValueError as error:
+        raise InvalidTarget(f"--resolve: {error}") from error
 
 
 async def run_scan(

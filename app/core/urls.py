@@ -67,9 +67,7 @@ def parse_target(text: str) -> str:
     if url is None or not url.hostname:
         raise InvalidTarget(f"“{_short(typed)}” is not an address. Write it like https://app.example or localhost:3000.")
     if url.username or url.password:
-        raise InvalidTarget(
-            "The address contains a user name or password. Leave it out: browsers refuse it in fetch(), and reports are shared."
-        )
+        raise InvalidTarget(_CREDENTIALS)
     if url.hostname.strip(".") == "":
         raise InvalidTarget(f"“{_short(typed)}” has no host name.")
     return without_fragment(url.href)
@@ -85,9 +83,7 @@ def _with_scheme(typed: str) -> str:
         if name in ("ws", "wss"):
             raise InvalidTarget("Give the address of the page (http or https); its WebSockets are found from there.")
         if "@" in typed:
-            raise InvalidTarget(
-                "The address contains a user name or password. Leave it out: browsers refuse it in fetch(), and reports are shared."
-            )
+            raise InvalidTarget(_CREDENTIALS)
         raise InvalidTarget(f"Only http and https addresses can be examined, not “{_short(name)}:”.")
     rest = typed.replace("\\", "/")
     if rest.startswith("//"):
@@ -108,6 +104,23 @@ def _with_scheme(typed: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
+
+
+def parse_stand_in(entry: str) -> tuple[str, str]:
+    """Read an address that stands in for DNS, as curl's --resolve takes it: host:port:address.
+
+    Returns:
+        "host:port" in lower case, and the IP address without brackets.
+
+    Raises:
+        ValueError: with a sentence that says so.
+    """
+    host, _, rest = entry.strip().partition(":")
+    port, _, text = rest.partition(":")
+    address = _address(text)
+    if not host or address is None or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"'{entry}' is not host:port:address, like app.example:443:127.0.0.1.")
+    return f"{host}:{port}".lower(), str(address)
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,8 @@ def test_a_call_is_relative_to_the_api_else_to_the_pages_origin():
     ]
     request = make_request(Ask("http://127.0.0.1:5101", "http://127.0.0.1:5102/api", ("patch /api/items/1",)))
     assert [(call.method, call.url) for call in request.calls] == [("patch", "http://127.0.0.1:5102/api/items/1")]
+    request = make_request(Ask("http://127.0.0.1:5101", "http://127.0.0.1:5102/api", ("items/1",)))
+    assert request.calls[0].url == "http://127.0.0.1:5102/api/items/1"
 
 
 def test_a_call_may_name_a_whole_address():
@@ -32,8 +34,11 @@ def test_headers_and_credentials_go_with_every_call():
         (Ask("not a url at all"), "spaces"),
         (Ask(""), "address"),
         (Ask("ftp://127.0.0.1/"), "http"),
-        (Ask("http://127.0.0.1", None, ("PUT items",)), "--call"),
+        (Ask("http://127.0.0.1", "two words"), "--api"),
+        (Ask("http://127.0.0.1", None, ("PUT /two words",)), "--call"),
+        (Ask("http://127.0.0.1", None, ("P(T /items",)), "--call"),
         (Ask("http://127.0.0.1", None, (), ("no colon",)), "--header"),
+        (Ask("http://127.0.0.1", None, ("/items",), ("X-Key: a\tb\x01",)), "--header"),
         (Ask("http://127.0.0.1", None, (), (), "sometimes"), "--credentials"),
     ],
 )
