@@ -1,0 +1,1 @@
+"""The use cases: one function and one transaction each; every permission is decided here."""
