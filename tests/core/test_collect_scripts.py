@@ -71,7 +71,7 @@ def test_a_socket_of_a_minified_client_is_found_where_a_function_opens_it():
 
 
 def test_calls_between_much_other_code_are_found():
-    noise = "".join(f"function n{n}(a,b){{return a.get(b)||{{x:{n},y:[a,b]}}}}var v{n}=n{n}(new Map,{n});" for n in range(3_000))
+    noise = "".join(f"function n{n}(a,b){{return a.get(b)||{{x:{n},y:[a,b]}}}}var v{n}=n{n}(new Map,{n});" for n in range(800))
     main = f'{noise}const api=(p,o)=>fetch("https://api.example"+p,o);{noise}api("/items",{{method:"PUT"}});{noise}'
     assert called(read(main)) == ["PUT https://api.example/items"]
 

@@ -198,3 +198,18 @@ def test_bottle_is_told_from_django_behind_the_same_development_server():
         found = server.found()
     assert {"Bottle", "wsgiref"} <= set(found)
     assert not {"Flask", "FastAPI", "Django"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("gunicorn", ["-m", "gunicorn", "--workers", "1", "served:app", "--bind", "127.0.0.1:{port}"]),
+        ("Granian", ["-m", "granian", "--interface", "wsgi", "served:app", "--port", "{port}"]),
+    ],
+)
+def test_a_server_is_known_whatever_application_it_runs(tmp_path, free_port, name: str, command: list[str]):
+    with process(tmp_path, BOTTLE, free_port, lambda port: [part.replace("{port}", port) for part in command]) as server:
+        server.ask("/nope", Purpose.MISSING_PAGE)
+        found = server.found()
+    assert {"Bottle", name} <= set(found)
+    assert not {"Flask", "FastAPI", "Django", "wsgiref"} & set(found)
