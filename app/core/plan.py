@@ -73,6 +73,13 @@ def slash_variant(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
+def socketio_base(url: str) -> str:
+    """Return the http(s) address of a Socket.IO server, with a slash at its end: its own path, or the usual one where none is known."""
+    parts = urlsplit(url)
+    path = f"/{parts.path.strip('/')}/" if parts.path.strip("/") else "/socket.io/"
+    return urlunsplit((parts.scheme.replace("ws", "http", 1), parts.netloc, path, "", ""))
+
+
 def origin_variants(origin: str) -> tuple[str, ...]:
     """Return near misses of an origin that people put into allow-lists by mistake, likeliest first, without the origin itself.
 

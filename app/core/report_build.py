@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from app.core.architecture import classify
 from app.core.collect import collect
 from app.core.examined import Examined
-from app.core.exchange import Exchange
+from app.core.exchange import Exchange, Purpose
 from app.core.findings import Certainty, Evidence, Finding, SeamKind, Severity
 from app.core.fingerprints import identify
 from app.core.observation import JudgedCall, Observation
@@ -49,7 +49,7 @@ def build_report(examined: Examined, began_at: datetime, duration_ms: float) -> 
         api_origins=inventory.api_origins,
         scanned_at=began_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         duration_ms=round(duration_ms),
-        sentence=sentence(calls, findings, observation.notes),
+        sentence=sentence(calls, findings, observation.notes, _unopened(observation)),
         detail=detail(calls, findings),
         notes=observation.notes,
     )
@@ -151,8 +151,21 @@ def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
     return counts
 
 
-def sentence(calls: Sequence[CallReport], findings: Sequence[Finding], notes: Sequence[str]) -> str:
-    """Return the verdict in one sentence: what browsers block and why, else the worst finding, else that nothing was found."""
+def _unopened(observation: Observation) -> str:
+    """Name the first WebSocket that did not open for the page, and why, as a sentence; "" when all did."""
+    for exchange in observation.of(Purpose.WEBSOCKET):
+        if exchange.status != 101:
+            why = f"it answers {exchange.status}." if exchange.response else exchange.failure_text or "no answer came."
+            return f"The WebSocket {redact_url(exchange.url.partition('?')[0])} did not open: {why}"
+    return ""
+
+
+def sentence(calls: Sequence[CallReport], findings: Sequence[Finding], notes: Sequence[str], unopened: str = "") -> str:
+    """Return the verdict in one sentence: what browsers block and why, else the worst finding, else that nothing was found.
+
+    Args:
+        unopened: says of a WebSocket that it did not open, where no finding explains it.
+    """
     blocked = [call for call in calls if call.allowed is False]
     judged = [call for call in calls if call.allowed is not None]
     serious = [finding for finding in findings if finding.severity.rank <= Severity.MEDIUM.rank]
@@ -163,6 +176,8 @@ def sentence(calls: Sequence[CallReport], findings: Sequence[Finding], notes: Se
         return f"{count}: {_lower_first(cause.title) if cause else _why_stopped(blocked[0])}."
     if serious:
         return f"{serious[0].title}."
+    if unopened:
+        return unopened
     if calls and not judged:
         return f"No call could be judged: {_lower_first(calls[0].why) or 'see what limited this scan.'}"
     if not judged:
@@ -182,6 +197,11 @@ def _why_stopped(call: CallReport) -> str:
     if stop is None:
         return call.why.removesuffix(".") or f"rule {call.rule}"
     said = _lower_first(stop.detail or stop.title).removesuffix(".")
+    if stop.hop:
+        return f"{call.method} {urlsplit(call.url).path} is redirected to {urlsplit(stop.url).netloc}, where {said}"
+    statuses = [look.value for step in call.path if step.key == "preflight_status" for look in step.looks if look.name == "status"]
+    if stop.key == "preflight_origin" and statuses and not statuses[0].startswith("2"):
+        return f"OPTIONS is answered {statuses[0]}, and {said}"
     if stop.key.startswith("answer_") and (call.status or 0) >= 400:
         return f"{call.method} {urlsplit(call.url).path} is answered {call.status}, and {said}"
     return said

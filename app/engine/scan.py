@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from app.core.architecture import is_bot_wall
 from app.core.collect import collect, next_scripts, page_exchange
@@ -30,6 +30,7 @@ from app.core.plan import (
     order_calls,
     origin_variants,
     slash_variant,
+    socketio_base,
 )
 from app.core.report import Report
 from app.core.report_build import build_report, conclude
@@ -245,7 +246,7 @@ class Scan:
     async def sockets(self, inventory: Inventory) -> None:
         for use in inventory.sockets[:3]:
             if use.kind == "socketio":
-                base = urljoin(use.url.replace("ws", "http", 1) if use.url.startswith("ws") else use.url, "/socket.io/")
+                base = socketio_base(use.url)
                 await self.ask(Purpose.SOCKETIO, f"{base}?EIO=4&transport=polling", (("Origin", inventory.page_origin), *ANY))
                 address = f"{base.replace('http', 'ws', 1)}?EIO=4&transport=websocket"
             else:

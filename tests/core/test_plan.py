@@ -5,7 +5,7 @@ import pytest
 from app.core.exchange import Exchange, Head, Purpose
 from app.core.findings import Severity
 from app.core.inventory import Call, Inventory, Source, SourceKind
-from app.core.plan import as_fetch, documents_to_ask, limits_of, noted, order_calls, origin_variants, slash_variant
+from app.core.plan import as_fetch, documents_to_ask, limits_of, noted, order_calls, origin_variants, slash_variant, socketio_base
 
 PAGE = "http://127.0.0.1:5101"
 API = "http://127.0.0.1:5102"
@@ -133,3 +133,15 @@ def test_what_keeps_a_page_from_telling_is_said(exchange, says):
 @pytest.mark.parametrize("media_type", ["text/html", "application/xhtml+xml", ""])
 def test_whole_page_has_no_limits(media_type):
     assert limits_of(page(200, media_type, b"<p>Hello</p>")) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://a.example/socket.io/", "http://a.example/socket.io/"),
+        ("wss://a.example/ws/socket.io/?EIO=4", "https://a.example/ws/socket.io/"),
+        ("http://ws.example:81", "http://ws.example:81/socket.io/"),
+    ],
+)
+def test_socketio_is_asked_where_its_client_looks_for_it(url, base):
+    assert socketio_base(url) == base

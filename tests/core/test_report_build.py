@@ -39,6 +39,29 @@ def test_blocked_error_answer_without_a_finding_is_explained_in_the_sentence():
     )
 
 
+def test_preflight_that_a_gateway_answers_is_explained_in_the_sentence():
+    site = Site()
+    site.says(f"OPTIONS {API}/items", "502 Bad Gateway\nserver: nginx\n\n<h1>502 Bad Gateway</h1>")
+    site.calls("PUT", f"{API}/items")
+    assert built(site).site.sentence == (
+        "Browsers block the only call: OPTIONS is answered 502, and there is no Access-Control-Allow-Origin header."
+    )
+
+
+def test_redirect_to_a_host_without_cors_headers_is_explained_in_the_sentence():
+    site = Site()
+    site.says(f"GET {API}/items", f"302 Found\n{ALLOWED}\nlocation: https://cdn.example/items\n\n")
+    site.says("GET https://cdn.example/items", JSON_200)
+    site.calls("GET", f"{API}/items")
+    assert "GET /items is redirected to cdn.example, where there is no Access-Control-Allow-Origin" in built(site).site.sentence
+
+
+def test_socket_that_did_not_open_is_not_nothing():
+    site = Site()
+    site.saw(Purpose.WEBSOCKET, "wss://app.example/live?token=abc", "403 Forbidden\n\n")
+    assert built(site).site.sentence == "The WebSocket wss://app.example/live did not open: it answers 403."
+
+
 def test_values_of_a_calls_headers_are_in_no_part_of_the_report():
     site = Site()
     site.says(f"OPTIONS {API}/items?api_key={SECRET}", f"204 No Content\n{ALLOWED}\naccess-control-allow-headers: x-api-key\n\n")
