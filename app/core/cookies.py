@@ -62,10 +62,17 @@ class Travel:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parsed:
+class SetCookie:
+    """One Set-Cookie line taken apart; nothing is judged yet."""
+
     name: str
     value: str
     attributes: dict[str, str]  # by lower-case name; the last one of a name counts
+
+    @property
+    def same_site(self) -> str:
+        """One of "None", "Lax", "Strict"; "" when it is absent or unknown."""
+        return _SAME_SITE.get(self.attributes.get("samesite", "").lower(), "")
 
 
 def stored(
@@ -87,7 +94,7 @@ def stored(
     refused = _withheld(response_url, page_url, credentials)
     if refused is not None:
         return refused
-    parsed = _parse(set_cookie_line)
+    parsed = parse_set_cookie(set_cookie_line)
     if isinstance(parsed, Refused):
         return parsed
     attributes = parsed.attributes
@@ -110,9 +117,9 @@ def stored(
         path=path if path.startswith("/") else default_path(response_url),
         secure="secure" in attributes,
         http_only="httponly" in attributes,
-        same_site=_SAME_SITE.get(attributes.get("samesite", "").lower(), ""),
+        same_site=parsed.same_site,
         partition=urls.site_of(page_url or response_url) if "partitioned" in attributes else None,
-        expires_at=_expiry(attributes, now),
+        expires_at=expiry_of(parsed, now),
         created_at=now,
     )
     refused = _refuse_attributes(cookie, attributes, response_url) or _refuse_context(cookie, response_url, page_url, third_party_cookies)
@@ -205,7 +212,7 @@ def _unfit(cookie: Cookie, url: str, now: float) -> Travel | None:
 _SAME_SITE = {"none": "None", "lax": "Lax", "strict": "Strict"}
 
 
-def _parse(line: str) -> _Parsed | Refused:
+def parse_set_cookie(line: str) -> SetCookie | Refused:
     """Parse a Set-Cookie value by RFC 6265bis, section 5.6."""
     if _CONTROL.search(line):
         return Refused("syntax", "The header holds a control character.")
@@ -224,7 +231,7 @@ def _parse(line: str) -> _Parsed | Refused:
         text = text.strip(" \t")
         if len(text) <= MAX_ATTRIBUTE_BYTES and key.strip(" \t"):
             attributes[key.strip(" \t").lower()] = text
-    return _Parsed(name, value, attributes)
+    return SetCookie(name, value, attributes)
 
 
 def _refuse_attributes(cookie: Cookie, attributes: dict[str, str], response_url: str) -> Refused | None:
@@ -280,13 +287,13 @@ def path_matches(path: str, cookie_path: str) -> bool:
     return path.startswith(cookie_path) and (cookie_path.endswith("/") or path[len(cookie_path)] == "/")
 
 
-def _expiry(attributes: dict[str, str], now: float) -> float | None:
+def expiry_of(parsed: SetCookie, now: float) -> float | None:
     """Return when the cookie ends: Max-Age before Expires, at most 400 days from now."""
-    max_age = attributes.get("max-age", "")
+    max_age = parsed.attributes.get("max-age", "")
     if re.fullmatch(r"-?[0-9]+", max_age):
         seconds = int(max_age) if len(max_age) < 12 else (-1 if max_age.startswith("-") else MAX_LIFETIME_S)
         return now + min(seconds, MAX_LIFETIME_S) if seconds > 0 else 0
-    expires = parse_cookie_date(attributes.get("expires", ""))
+    expires = parse_cookie_date(parsed.attributes.get("expires", ""))
     return None if expires is None else min(expires, now + MAX_LIFETIME_S)
 
 

@@ -49,6 +49,8 @@ def test_value_of_the_cookie_is_hashed_and_its_attribute_underlined():
         "session=x; SameSite=None; Secure; HttpOnly",
         "theme=dark; SameSite=Lax",
         'sessionid=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0',
+        "PHPSESSID=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/",
+        "session=; Max-Age=-1",
     ],
 )
 def test_other_cookies_are_left_alone(cookie: str):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.core.cookies import Refused, expiry_of, parse_set_cookie
 from app.core.examined import Examined
 from app.core.exchange import Exchange
 from app.core.findings import Certainty, Finding, SeamKind, Severity
@@ -17,6 +18,8 @@ from app.core.rules.quoting import quote_exchange
 from app.core.urls import host_of, origin_of, same_site, site_of
 
 MAX_NAME_CHARS = 200
+# A year after the epoch. Rules know no clock, and servers remove a cookie by a date at the epoch or by Max-Age.
+LONG_AGO_S = 365 * 24 * 3600
 # Names under which frameworks keep sessions and tokens: Flask, Django, Starlette, Express, PHP, Java, ASP.NET, JWT libraries.
 _SESSION = re.compile(
     r"(?:__host-|__secure-)?(?:[\w.-]*sess(?:ion)?(?:[_.-]?id)?|sid|connect\.sid|[\w-]*[_-]sid|phpsessid|jsessionid|asp\.net_sessionid"
@@ -33,28 +36,18 @@ class CookieLine:
 
     name: str
     line: str
-    same_site: str  # "lax", "strict", "none", or "" when it says nothing
-    secure: bool
+    same_site: str  # "Lax", "Strict", "None", or "" when it says nothing
 
 
 def read_cookie(line: str) -> CookieLine | None:
-    """Read name and attributes of a Set-Cookie line; None when it names no cookie.
-
-    Source: https://www.rfc-editor.org/rfc/rfc6265#section-5.2
-    """
-    pair, *attributes = line.split(";")
-    name, equals, _ = pair.partition("=")
-    if not equals or not name.strip() or len(name) > MAX_NAME_CHARS:
+    """Read a Set-Cookie line; None when it names no cookie, or takes one away."""
+    parsed = parse_set_cookie(line)
+    if isinstance(parsed, Refused) or not 0 < len(parsed.name) <= MAX_NAME_CHARS:
         return None
-    found = {key.strip().lower(): value.strip().lower() for key, _, value in (attribute.partition("=") for attribute in attributes)}
-    same = found.get("samesite", "")
-    return CookieLine(name.strip(), redact_set_cookie(line), same if same in ("lax", "strict", "none") else "", "secure" in found)
-
-
-def _is_removal(line: str) -> bool:
-    return bool(
-        re.search(r";\s*max-age=(?:0|-\d+)\s*(?:;|$)", line, re.I) or re.match(r"\s*[^=;]+=\s*(?:\"\")?\s*;.*expires=[^;]*1970", line, re.I)
-    )
+    expires_at = expiry_of(parsed, LONG_AGO_S)
+    if expires_at is not None and expires_at <= LONG_AGO_S:
+        return None
+    return CookieLine(parsed.name, redact_set_cookie(line), parsed.same_site)
 
 
 def cookies_of(examined: Examined, origin: str) -> list[tuple[CookieLine, Exchange]]:
@@ -65,7 +58,7 @@ def cookies_of(examined: Examined, origin: str) -> list[tuple[CookieLine, Exchan
             continue
         for line in exchange.response.values("set-cookie"):
             cookie = read_cookie(line)
-            if cookie is not None and not _is_removal(line):
+            if cookie is not None:
                 found.setdefault(cookie.name, (cookie, exchange))
     return list(found.values())
 
@@ -85,7 +78,7 @@ def session_cookie_stays_home(examined: Examined) -> Iterator[Finding]:
             continue
         if page_origin.startswith("https:") and api_origin.startswith("http:"):
             continue  # mixed content: no call gets so far that a cookie matters
-        bound = [item for item in session_cookies(examined, api_origin) if item[0].same_site != "none"]
+        bound = [item for item in session_cookies(examined, api_origin) if item[0].same_site != "None"]
         judged = calls_to(examined, api_origin)
         included = [item for item in judged if item.call.credentials == "include"]
         signs_in = any(is_login(item.call.url) for item in judged) or any(
@@ -95,7 +88,7 @@ def session_cookie_stays_home(examined: Examined) -> Iterator[Finding]:
         if not bound or not (included or signs_in):
             continue
         cookie, exchange = bound[0]
-        says = f"says `SameSite={cookie.same_site.capitalize()}`" if cookie.same_site else "says nothing of `SameSite`, which means `Lax`"
+        says = f"says `SameSite={cookie.same_site}`" if cookie.same_site else "says nothing of `SameSite`, which means `Lax`"
         others = [other.name for other, _ in bound[1:]]
         explanation = (
             f"The cookie `{cookie.name}` {says}, so browsers send it only when the page is on the same site. The page "
