@@ -91,6 +91,7 @@ class Scan:
         self.started = time.monotonic()
         self.random = secrets.token_hex(6)  # a path nobody has
         self._on_progress = on_progress or (lambda progress: None)
+        self._silent: dict[tuple[str, str], Exchange] = {}  # by method and URL: what did not answer in time
         self._recent: dict[tuple[str, str, Headers], asyncio.Task[Exchange | None]] = {}
 
     def done(self) -> tuple[Exchange, ...]:
@@ -111,8 +112,11 @@ class Scan:
     ) -> Exchange | None:
         """Send one request and record it. None when the budget is used up or the host asked us to slow down.
 
-        The same question (method, URL, headers) is asked once; who asks again gets the same exchange.
+        The same question (method, URL, headers) is asked once; who asks again gets the same exchange. So does who asks an
+        address that did not answer in time: other headers would not wake it.
         """
+        if silent := self._silent.get((method, url)):
+            return silent
         key = (method, url, headers)
         if key not in self._recent:
             self._recent[key] = asyncio.ensure_future(
@@ -124,7 +128,10 @@ class Scan:
                     ),
                 )
             )  # fmt: skip
-        return await self._recent[key]
+        exchange = await self._recent[key]
+        if exchange is not None and exchange.failure is Failure.TIMEOUT:
+            self._silent[method, url] = exchange
+        return exchange
 
     async def shake_hands(self, purpose: Purpose, url: str, origin: str) -> Exchange | None:
         """Send one WebSocket handshake and record it."""

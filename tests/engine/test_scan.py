@@ -212,6 +212,16 @@ async def test_a_host_that_ends_no_answer_is_asked_no_more_and_the_report_says_s
     assert len(report.requests) < 16
 
 
+async def test_an_address_that_does_not_answer_is_asked_once(monkeypatch):
+    monkeypatch.setattr("app.engine.scan.TIMEOUT_S", 0.3)
+    page = spa("fetch('/api/poll')")
+    async with site(lambda method, path, headers: Unfinished() if path == "/api/poll" else page(method, path, headers)) as served:
+        report = await scan(f"{served.url}/")
+    assert [path for _, path, _ in served.asked].count("/api/poll") == 1
+    assert report.calls[0].allowed is None
+    assert report.site.sentence.startswith("No call could be judged: 127.0.0.1 does not answer within")
+
+
 async def test_a_page_that_is_an_error_says_so():
     async with site(lambda *_: http_answer("500 Internal Server Error", "<h1>Oops</h1>", "Content-Type: text/html")) as served:
         report = await scan(f"{served.url}/")
