@@ -9,11 +9,6 @@ from app.core.redact import redact_url
 from app.core.rules.diagnosis import Fault
 from app.core.rules.facts import blocked, facts_for, mends_of, path_of
 
-ACAO = "access-control-allow-origin"
-ACAC = "access-control-allow-credentials"
-ACAM = "access-control-allow-methods"
-ACAH = "access-control-allow-headers"
-
 
 def blocked_finding(
     examined: Examined,

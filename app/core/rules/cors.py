@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from app.core.cors_checks import ACAC, ACAO
 from app.core.examined import Examined
 from app.core.exchange import Exchange, Purpose, header_value
 from app.core.findings import Finding, Framework
 from app.core.rules import check
-from app.core.rules.blocked import ACAC, ACAO, blocked_finding, lead_first
+from app.core.rules.blocked import blocked_finding, lead_first
 from app.core.rules.credentials import credentials_refused
 from app.core.rules.delivery import unreachable_origins
 from app.core.rules.diagnosis import Fault, Kind, allows_page, disallowed, faults_of

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from app.core.cors_checks import ACAC, ACAO
 from app.core.examined import Examined
 from app.core.exchange import Exchange, Purpose, header_value
 from app.core.findings import Certainty, Finding, SeamKind, Severity
 from app.core.rules import check
 from app.core.rules.baseline import says_nothing
-from app.core.rules.blocked import ACAC, ACAO, blocked_finding, lead_first
+from app.core.rules.blocked import blocked_finding, lead_first
 from app.core.rules.delivery import unreachable_origins
 from app.core.rules.diagnosis import Fault, Kind
 from app.core.rules.facts import facts_for, mends_of, path_of, shown

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urljoin, urlsplit
 
+from app.core.cors_headers import SAFELISTED_METHODS, parse_token_list
 from app.core.examined import Examined
 from app.core.exchange import Exchange, Head, Purpose, header_value
 from app.core.findings import Certainty
@@ -17,9 +18,6 @@ from app.core.rules.baseline import is_not_there, is_shell, says_nothing
 from app.core.urls import origin_of
 from app.core.verdict import Outcome, Step
 
-SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
-NORMALISED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Starlette answers a refused preflight with 400 and this text, whatever else is right.
 _DISALLOWED = re.compile(r"\s*Disallowed CORS ((?:origin|method|headers)(?:, (?:method|headers))*)\s*", re.I)
 _CHECKS = ("preflight_", "answer_")  # `Step.key` of the steps that look at CORS headers
@@ -187,9 +185,7 @@ def _origin_fault(judged: JudgedCall, exchange: Exchange, head: Head) -> Fault |
 
 def allow_list(head: Head, name: str) -> tuple[str, ...] | None:
     """Return the tokens of an Access-Control-Allow-* list, or None when a browser cannot parse it (P2)."""
-    items = [item.strip(" \t") for value in head.values(name) for item in value.split(",")]
-    tokens = [item for item in items if item]
-    return tuple(tokens) if all(_TOKEN.fullmatch(token) for token in tokens) else None
+    return parse_token_list(head.get(name))
 
 
 def _method_fault(judged: JudgedCall, exchange: Exchange, head: Head, refused: bool) -> Fault | None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from app.core.cors_checks import ACAH, ACAM
+from app.core.cors_headers import normalize_method
 from app.core.examined import Examined
 from app.core.exchange import Exchange, header_value
 from app.core.findings import Finding, Framework
-from app.core.rules.blocked import ACAH, ACAM, blocked_finding
-from app.core.rules.diagnosis import NORMALISED_METHODS, Fault, allow_list, disallowed, redirection_of
+from app.core.rules.blocked import blocked_finding
+from app.core.rules.diagnosis import Fault, allow_list, disallowed, redirection_of
 from app.core.rules.facts import coded, listed, path_of, shown, shown_path
 from app.core.rules.quoting import ALLOWED, ASKED, quote_exchange
 
@@ -113,7 +115,7 @@ def methods_refused(examined: Examined, api_origin: str, faults: Sequence[Fault]
 def _is_written_small(fault: Fault) -> bool:
     """Whether the method would be allowed in capitals, which browsers write for DELETE, GET, POST and PUT, but not for PATCH."""
     method = fault.tokens[0]
-    if method == method.upper() or method.upper() in NORMALISED_METHODS or fault.exchange.response is None:
+    if method == method.upper() or normalize_method(method) != method or fault.exchange.response is None:
         return False
     return method.upper() in (allow_list(fault.exchange.response, ACAM) or ())
 
