@@ -61,6 +61,8 @@ def _verdict() -> rx.Component:
                 ReportState.cost,
                 " · ",
                 rx.el.a("what was asked", href="#asked", reload_document=True),
+                # Phones have no room for Export in the top bar.
+                rx.el.span(" · ", rx.el.a("download", href=ReportState.download, reload_document=True), class_name="phone"),
                 class_name="f",
             ),
             class_name="row wrap s meta",
