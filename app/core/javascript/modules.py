@@ -61,8 +61,8 @@ class Module:
     classes: list[Node] = field(default_factory=list)
     declarations: dict[Scope, list[tuple[Node, Scope]]] = field(default_factory=dict)  # of a scope's names, and where they stand
     bindings: dict[Scope, dict[str, Binding]] = field(default_factory=dict)  # what is known of it; ask the scope
-    _turns: list[int] = field(default_factory=list)  # places where another scope begins
-    _around: list[Scope] = field(default_factory=list)  # the scope from each of them on
+    turns: list[int] = field(default_factory=list)  # places where another scope begins
+    around_turns: list[Scope] = field(default_factory=list)  # the scope from each of them on
     _fields: dict[int, dict[str, tuple[Node, Scope]]] = field(default_factory=dict)
     _sites: dict[str, tuple[CallSite, ...]] = field(default_factory=dict)
 
@@ -77,8 +77,8 @@ class Module:
         own = self.scopes.get(node.id)
         if own is not None:
             return own.parent or self.scope
-        place = bisect_right(self._turns, node.start_byte) - 1
-        scope = self._around[place] if place >= 0 else self.scope
+        place = bisect_right(self.turns, node.start_byte) - 1
+        scope = self.around_turns[place] if place >= 0 else self.scope
         # function () {}() begins where its own function begins, and ends later.
         while scope.end_byte < node.end_byte and scope.parent is not None:
             scope = scope.parent

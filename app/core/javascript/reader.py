@@ -132,8 +132,8 @@ def _lay_out_scopes(module: Module, nodes: list[Node]) -> None:
 
 
 def _turn(module: Module, place: int, scope: Scope) -> None:
-    module._turns.append(place)
-    module._around.append(scope)
+    module.turns.append(place)
+    module.around_turns.append(scope)
 
 
 # Imports and exports
