@@ -15,7 +15,6 @@ IconName = Literal[
     "sun", "terminal", "trash", "upload", "user", "window", "x", "zap",
 ]  # fmt: skip
 GlyphName = Literal["critical", "high", "medium", "low", "info", "ok", "degraded", "down", "unknown", "paused", "not", "stop"]
-GLYPHS = ("critical", "high", "medium", "low", "info", "ok", "degraded", "down", "unknown", "paused", "not", "stop")
 
 _HALVES = "M7 2.5H4A1.5 1.5 0 0 0 2.5 4v12A1.5 1.5 0 0 0 4 17.5h3M13 2.5h3A1.5 1.5 0 0 1 17.5 4v12a1.5 1.5 0 0 1-1.5 1.5h-3"
 _STITCHES = "M6.5 6.5h7M6.5 10h7M6.5 13.5h7"

@@ -20,7 +20,6 @@ class DemoTarget:
 class Facts:
     public_url: str
     backend_url: str  # stands before /auth/… and /download/… in links; "" means the page's own origin
-    private_targets: bool  # whether loopback and private addresses may be scanned
     demo: tuple[DemoTarget, ...]
 
 
@@ -28,7 +27,6 @@ def facts() -> Facts:
     return Facts(
         settings().public_url,
         "" if settings().backend_url == settings().public_url else settings().backend_url,
-        settings().private_targets,
         _demo(),
     )
 
