@@ -131,7 +131,7 @@ class _Fetch:
             headers = [("Origin", hop.origin), ("Access-Control-Request-Method", request.method)]
             if acrh:
                 headers.append(("Access-Control-Request-Headers", acrh))
-            return Missing("preflight", hop.url.bare, request.method, tuple(headers), "M5")
+            return Missing("preflight", hop.url.bare, request.method, tuple(headers))
         sent = SentRequest("preflight", hop.url.bare, request.method, hop.origin, acrh)
         self._send(sent, answer.preflight)
         self.first_preflight = self.first_preflight or sent
@@ -167,7 +167,7 @@ class _Fetch:
         answer = self.find(hop.url.bare)
         if answer is None or answer.actual is None:
             headers = (("Origin", origin), *request.headers.items()) if origin else tuple(request.headers.items())
-            return Missing("actual", hop.url.bare, request.method, headers, self.rule)
+            return Missing("actual", hop.url.bare, request.method, headers)
         fields = request.headers
         sent = SentRequest(
             "actual", hop.url.bare, request.method, origin, None, "authorization" in fields, _trimmed(fields.get("content-type"))
@@ -254,7 +254,7 @@ class _Fetch:
         method = checks.method_after(head.status, request.method)
         if method != request.method:
             self.method_changed = True
-            request.method, request.has_body = method, False
+            request.method = method
             for name in BODY_HEADER_NAMES:
                 request.headers.pop(name, None)
         request.url = target

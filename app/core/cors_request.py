@@ -87,7 +87,6 @@ class Request:
     url: UrlParts
     method: str
     headers: dict[str, str]  # by lower-case name, values joined
-    has_body: bool
     credentials: str
     mode: str
     redirect: str
@@ -171,7 +170,6 @@ def build(call: FetchCall, profile: Profile) -> Request | BadCall:
         url=url,
         method=method,
         headers=headers,
-        has_body=call.body is not None,
         credentials=call.credentials,
         mode=call.mode,
         redirect=call.redirect,

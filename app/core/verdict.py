@@ -109,4 +109,3 @@ class Missing:
     url: str
     method: str  # for a preflight, the method it asks for (send OPTIONS)
     headers: Headers  # complete CORS-relevant request headers: Origin, Access-Control-Request-*, and for actual the script's own
-    verdict_if_unanswered: str = ""  # rule reached so far, for "unknown" reports

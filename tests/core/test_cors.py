@@ -140,7 +140,6 @@ def test_the_engine_says_what_to_ask_next():
         API,
         "PUT",
         (("Origin", PAGE), ("Access-Control-Request-Method", "PUT"), ("Access-Control-Request-Headers", "authorization,x-a,x-b")),
-        "M5",
     )
     good = Head(
         200,
