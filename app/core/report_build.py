@@ -39,6 +39,7 @@ def build_report(examined: Examined, began_at: datetime, duration_ms: float) -> 
         began_at: aware UTC.
     """
     observation, inventory = examined.observation, examined.inventory
+    notes = (*observation.notes, *inventory.notes)
     findings = tuple(redact_finding(finding) for finding in run_checks(examined))
     calls = tuple(_call_report(judged, observation, inventory.page_origin) for judged in observation.judged)
     parts, seams = lay_out_seams(examined, findings)
@@ -49,14 +50,15 @@ def build_report(examined: Examined, began_at: datetime, duration_ms: float) -> 
         api_origins=inventory.api_origins,
         scanned_at=began_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         duration_ms=round(duration_ms),
-        sentence=sentence(calls, findings, observation.notes, _unopened(observation)),
+        sentence=sentence(calls, findings, notes, _unopened(observation)),
         detail=detail(calls, findings),
-        notes=observation.notes,
+        notes=notes,
     )
     requests = tuple(request_report(exchange) for exchange in observation.exchanges)
-    return Report(
-        SCHEMA_VERSION, site, examined.architecture, examined.technologies, parts, seams, calls, findings, requests
-    )  # fmt: skip
+    technologies = tuple(
+        replace(technology, evidence=tuple(redact_evidence(line) for line in technology.evidence)) for technology in examined.technologies
+    )
+    return Report(SCHEMA_VERSION, site, examined.architecture, technologies, parts, seams, calls, findings, requests)
 
 
 def redact_finding(finding: Finding) -> Finding:

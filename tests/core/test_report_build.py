@@ -95,3 +95,20 @@ def test_sentence_names_the_finding_that_blocks():
     site.saw(Purpose.MISSING_API, f"{API}/0123456789ab", "404 Not Found\n\n")
     site.calls("GET", f"{API}/items")
     assert built(site).site.sentence == f"Browsers block the only call: the API sends no CORS headers to {PAGE}."
+
+
+def test_what_limited_the_reading_of_scripts_stands_in_the_notes():
+    site = Site()
+    examined = site.examined()
+    examined = replace(examined, inventory=replace(examined.inventory, notes=("Only the first 3 MB of a script were read.",)))
+    report = build_report(examined, datetime(2026, 1, 2, tzinfo=UTC), 100)
+    assert "Only the first 3 MB of a script were read." in report.site.notes
+
+
+def test_no_secret_is_left_in_the_evidence_of_a_technology():
+    site = Site()
+    site.runs("Socket.IO")
+    examined = site.examined()
+    shown = replace(examined.technologies[0], evidence=(f'0{{"sid":"{SECRET}"}}',))
+    report = build_report(replace(examined, technologies=(shown,)), datetime(2026, 1, 2, tzinfo=UTC), 100)
+    assert SECRET not in dump(report)
