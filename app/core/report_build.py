@@ -112,7 +112,7 @@ def _call_report(judged: JudgedCall, observation: Observation, page_origin: str)
         id=judged.id,
         method=call.method,
         url=redact_url(call.url),
-        template=call.template,
+        template=redact_text(call.template),
         headers=redact_headers(call.headers),
         credentials=call.credentials,
         origin=page_origin,
