@@ -127,12 +127,6 @@ async def cast(database: Path) -> Cast:
 # The browser, and the product as people run it.
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The Chromium of the browser tests; `bin/test` finds or fetches one."""
@@ -142,8 +136,16 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def seamwatch_port() -> int:
-    return free_port()
+def seamwatch_port() -> Iterator[int]:
+    """The port of this run's Seamwatch, on 127.0.0.1.
+
+    Held to the end without listening, so that nobody else gets it: the browser is told of it at once, and the server that listens
+    there starts after a build of half a minute. With SO_REUSEADDR, which servers set as well, both may be bound.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
