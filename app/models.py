@@ -104,7 +104,7 @@ class Scan(SQLModel, table=True):
     public_id: str = Field(max_length=24)  # random; the only id that leaves the services
     workspace_id: int = Field(foreign_key="workspace.id", ondelete="CASCADE")
     created_by: int = Field(foreign_key="user_account.id")
-    request: str = Field(sa_column=Column(Text, nullable=False))  # JSON of ScanRequest, secrets hashed
+    request: str = Field(sa_column=Column(Text, nullable=False))  # JSON of ScanRequest; secret header values are left out of its calls
     page_url: str = Field(sa_column=Column(Text, nullable=False))
     api_url: str = Field(default="", sa_column=Column(Text, nullable=False))
     status: str = Field(default=ScanStatus.QUEUED.value, max_length=16)

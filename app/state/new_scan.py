@@ -98,7 +98,7 @@ class NewScanState(rx.State):
             except Invalid as error:
                 errors.append(FieldError(f"calls.{place}.headers", error.message))
             method, credentials = _text(form, f"method-{row.id}") or "GET", _text(form, f"credentials-{row.id}") or "same-origin"
-            calls.append(CallForm(method, _text(form, f"url-{row.id}"), headers, credentials, _body_kind(headers, method)))
+            calls.append(CallForm(method, _text(form, f"url-{row.id}"), headers, credentials, _body_kind(method)))
         scan_form = ScanForm(_text(form, "url"), _text(form, "api"), tuple(calls))
         if errors:  # what else is wrong is said in the same go
             try:
@@ -132,6 +132,6 @@ def _text(form: dict[str, Any], name: str) -> str:
     return str(form.get(name) or "").strip()[:20_000]
 
 
-def _body_kind(headers: tuple[tuple[str, str], ...], method: str) -> str | None:
-    """Return what a call with these headers would send: writing methods have a text body."""
+def _body_kind(method: str) -> str | None:
+    """Return the body that a call to try is given: writing methods have one of text, which alone never needs a preflight."""
     return None if method.upper() in ("GET", "HEAD", "OPTIONS", "DELETE") else "text"
