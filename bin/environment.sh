@@ -15,7 +15,7 @@ find_python() {
 }
 
 environment() {
-  local python wanted stamp=".venv/requirements.stamp" files=() file
+  local python wanted stamp files=() file
   if ! .venv/bin/python -c '' 2>/dev/null; then
     python=$(find_python)
     say "Making .venv with $("$python" --version) …"
