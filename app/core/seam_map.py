@@ -142,6 +142,8 @@ def look_of(seam: Seam) -> str:
     """Return "unknown", "ok" or the severity of the worst finding."""
     if seam.worst:
         return seam.worst.value
+    if seam.blocked:
+        return Severity.HIGH.value  # blocked for a reason that no finding names yet; never drawn as in order
     return "unknown" if seam.certainty is Certainty.UNKNOWN else "ok"
 
 

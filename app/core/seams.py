@@ -37,10 +37,23 @@ def lay_out_seams(examined: Examined, findings: Sequence[Finding]) -> tuple[tupl
     for key in hits:
         seams.setdefault(key, Seam(f"{key[0]}-{key[1]}", key[0], key[1], ""))
     blocked_calls = {judged.id for judged in examined.observation.judged if judged.verdict and not judged.verdict.allowed}
-    done = [_with_findings(seam, hits.get(key, []), blocked_calls) for key, seam in seams.items()]
+    done = [_with_findings(seam, hits.get(key) or _why_blocked(seam, findings, examined), blocked_calls) for key, seam in seams.items()]
     order = {part.id: number for number, part in enumerate(parts)}
     kinds = list(SeamKind)
     return parts, tuple(sorted(done, key=lambda seam: (order[seam.part], kinds.index(seam.kind))))
+
+
+def _why_blocked(seam: Seam, findings: Sequence[Finding], examined: Examined) -> list[Finding]:
+    """Return the findings of other seams that block this one's calls: mixed content stops a call before CORS is asked."""
+    if seam.kind is not SeamKind.CORS or not seam.blocked:
+        return []
+    origin = examined.inventory.api_origins[int(seam.part.removeprefix("api-")) - 1]
+    blocked = {
+        judged.id
+        for judged in examined.observation.judged
+        if judged.verdict and not judged.verdict.allowed and origin_of(judged.call.url) == origin
+    }
+    return [finding for finding in findings if blocked & set(finding.calls)]
 
 
 def _with_findings(seam: Seam, findings: Sequence[Finding], blocked_calls: set[str]) -> Seam:
@@ -142,16 +155,21 @@ def _api_seams(examined: Examined, part: Part, origin: str) -> list[Seam]:
 
 
 def _home(finding: Finding, parts: Sequence[Part], examined: Examined) -> str:
-    """Return the id of the part that a finding belongs to: by its calls' origin, by its evidence's, else the first fitting."""
-    wanted = HOMES[finding.seam]
-    fitting = [part for kind in wanted for part in parts if part.kind == kind]
-    origins = [origin_of(judged.call.url) for judged in examined.observation.judged if judged.id in finding.calls]
-    origins += [origin_of(examined.observation.get(piece.exchange).url) for piece in finding.evidence if piece.exchange]
-    for origin in origins:
-        for number, known in enumerate(examined.inventory.api_origins[:MAX_APIS], start=1):
-            if known == origin and any(part.id == f"api-{number}" for part in fitting):
-                return f"api-{number}"
-    return fitting[0].id if fitting else parts[0].id
+    """Return the id of the part that a finding belongs to: of the first kind there is, by its calls' or its evidence's host."""
+    fitting = next((found for kind in HOMES[finding.seam] if (found := [part for part in parts if part.kind == kind])), list(parts))
+    urls = [judged.call.url for judged in examined.observation.judged if judged.id in finding.calls]
+    urls += [examined.observation.get(piece.exchange).url for piece in finding.evidence if piece.exchange]
+    hosts = {part.id: _host_of_part(part, examined) for part in fitting}
+    return next((part_id for url in urls for part_id, host in hosts.items() if host == _host(url)), fitting[0].id)
+
+
+def _host_of_part(part: Part, examined: Examined) -> str:
+    number = int(part.id.rpartition("-")[2]) - 1 if part.id[-1].isdigit() else 0
+    if part.kind == "api":
+        return _host(examined.inventory.api_origins[number])
+    if part.kind == "websocket":
+        return _host(examined.inventory.sockets[number].url)
+    return _host(examined.inventory.page_origin)
 
 
 def _technologies(examined: Examined, origin: str, categories: tuple[str, ...]) -> str:
