@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from app.core.urls import is_loopback_host, is_private_host, parse_stand_in
 
 VERSION = "0.1.0"
-USER_AGENT = f"Seamwatch/{VERSION}"  # how scans identify themselves
+# How scans of the command line identify themselves; those of an installation say where it is (`Settings.user_agent`).
+USER_AGENT = f"Seamwatch/{VERSION} (scan from the command line)"
 PREFIX = "SEAMWATCH_"
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / os.environ.get("REFLEX_WEB_WORKDIR", ".web")  # where Reflex builds the pages
@@ -47,6 +48,11 @@ class Settings:
     max_scans: int  # running at the same time
     max_scans_per_user: int  # queued and running, of one user
     scans_per_hour: int  # started by one user
+
+    @property
+    def user_agent(self) -> str:
+        """How scans identify themselves: the address is where whoever reads a log finds what a scan asks, and who to talk to."""
+        return f"Seamwatch/{VERSION} (+{self.public_url}/findings)"
 
     @property
     def https(self) -> bool:

@@ -17,7 +17,7 @@ from app.net import AddressPolicy, Net
 from app.net.addresses import Mode
 from app.services import lab, owner_link
 from app.services.errors import SeamwatchError
-from app.settings import USER_AGENT, VERSION, Settings, settings
+from app.settings import VERSION, Settings, settings
 from app.walls.guard import Guard
 
 __all__ = ["Guard", "api", "lifespan"]
@@ -69,7 +69,7 @@ async def no_such_endpoint() -> JSONResponse:
 def make_net(to: Settings) -> Net:
     """Return the way out that these settings allow. Our own listener is never a target."""
     policy = AddressPolicy(Mode.PRIVATE if to.private_targets else Mode.PUBLIC, own=frozenset({(to.host, to.port)}))
-    return Net(policy, user_agent=USER_AGENT, ca_file=str(to.ca_file) if to.ca_file else None, resolve=dict(to.resolve))
+    return Net(policy, user_agent=to.user_agent, ca_file=str(to.ca_file) if to.ca_file else None, resolve=dict(to.resolve))
 
 
 def announce(link: str) -> None:
