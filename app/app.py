@@ -4,7 +4,7 @@ import reflex as rx
 from reflex.app import default_error_boundary
 
 from app import web
-from app.components.shell import connection_note
+from app.components.shell import connection_note, trouble_note
 from app.components.tokens import STYLESHEETS
 from app.pages import compare, cors_lab, findings, landing, new_scan, not_found, rules, scan, scans, sign_in
 from app.state.compare import CompareState
@@ -15,15 +15,17 @@ from app.state.scan import ScanState
 from app.state.scans import ScansState
 from app.state.session import SessionState
 from app.state.sign_in import SignInState
+from app.state.trouble import on_exception
 
 app = rx.App(
     api_transformer=[web.api, web.Guard],  # the last one is the outermost
     stylesheets=STYLESHEETS,
     html_lang="en",
+    backend_exception_handler=on_exception,
     toaster=None,  # components/toast.py instead: handlers may not return rx.toast under our CSP
     app_wraps={
         (55, "ErrorBoundary"): lambda stateful: default_error_boundary(),
-        (5, "Overlay"): lambda stateful: connection_note() if stateful else None,
+        (5, "Overlay"): lambda stateful: rx.fragment(trouble_note(), connection_note()) if stateful else None,
     },
 )
 app.register_lifespan_task(web.lifespan)

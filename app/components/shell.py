@@ -9,9 +9,10 @@ from reflex.style import color_mode, set_color_mode
 from reflex_components_core.core.banner import has_connection_errors
 from reflex_components_core.el.elements.base import BaseHTML
 
-from app.components.button import link_button
+from app.components.button import button, link_button
 from app.components.icons import IconName, brand, glyph, icon
 from app.state.session import SessionState
+from app.state.trouble import TroubleState
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class NavItem:
 
 # Later pages slot in here, in the order of look.md: Overview, Sites, Monitors, Incidents, Status pages, CORS lab.
 NAV = (NavItem("Scans", "/scans", "layers"), NavItem("CORS lab", "/cors", "flask"))
-PUBLIC_NAV = (NavItem("Scan", "/", "search"), NavItem("CORS lab", "/cors", "flask"))
+PUBLIC_NAV = (NavItem("Scan", "/", "search"), NavItem("CORS lab", "/cors", "flask"), NavItem("Findings", "/findings", "list"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,16 @@ def connection_note() -> rx.Component:
             class_name="note lost appear",
         ),
     )
+
+
+def trouble_note() -> rx.Component:
+    """Return what every page shows when a handler failed."""
+    shown = rx.el.div(
+        glyph("down"), rx.el.span(TroubleState.said, class_name="grow"),
+        button(icon_name="x", kind="ghost", size="sm", aria_label="Close", on_click=TroubleState.close),
+        class_name="toast appear",
+    )  # fmt: skip
+    return rx.el.div(rx.cond(TroubleState.said != "", shown), class_name="toasts", role="alert")
 
 
 def favicon(name: str | rx.Var[str] = "favicon") -> rx.Component:

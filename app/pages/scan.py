@@ -116,7 +116,7 @@ def _requests(*, live: bool = True) -> rx.Component:
             rx.el.div(waiting, class_name="empty"),
         ),
         # Counts are announced, not each row.
-        rx.el.span(ScanState.requests, " requests", class_name="vh", role="status"),
+        rx.el.span(ScanState.requests, rx.cond(ScanState.requests == 1, " request", " requests"), class_name="vh", role="status"),
         aside=_live() if live else "newest first",
         tools=(checkbox("Only noteworthy", default_checked=ScanState.only_noteworthy, on_change=ScanState.set_only_noteworthy),),
     )
@@ -138,7 +138,11 @@ def _found() -> rx.Component:
 
 def _ended(what: str, kind: str) -> rx.Component:
     """A scan that gave no report: why, and the way on."""
-    asked = rx.cond(ScanState.requests > 0, f"Cancelled after {ScanState.requests} requests.", "Cancelled before it ended.")
+    asked = rx.cond(
+        ScanState.requests > 0,
+        rx.cond(ScanState.requests == 1, "Cancelled after 1 request.", f"Cancelled after {ScanState.requests} requests."),
+        "Cancelled before it ended.",
+    )
     why = rx.cond(ScanState.error != "", ScanState.error, asked if kind == "cancelled" else "The scan did not end.")
     unharmed = "Nothing was written there: a scan only reads."
     return rx.el.div(

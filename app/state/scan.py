@@ -135,15 +135,20 @@ class ScanState(rx.State):
         async with self:
             scan_id, actor = self._id, await actor_of(self)
             self._all, self._spent, self._worst, self._began = [], {}, {}, None
-        async for events in paced(scans.follow(actor, scan_id), _PUSH_S):
-            async with self:
-                if self._id != scan_id or self.view != "running":
-                    return
-                for event in events:
-                    self._take(event)
-                if events[-1].status.final:
-                    break
-                self._show()
+        try:
+            async for events in paced(scans.follow(actor, scan_id), _PUSH_S):
+                async with self:
+                    if self._id != scan_id or self.view != "running":
+                        return
+                    if await actor_of(self) is None:  # signed out in another tab meanwhile
+                        break
+                    for event in events:
+                        self._take(event)
+                    if events[-1].status.final:
+                        break
+                    self._show()
+        except SeamwatchError:
+            pass  # signed out or deleted just now, which the next line finds too, and says
         yield ScanState.open
 
     @rx.event(background=True, supersedes=True)
@@ -151,7 +156,10 @@ class ScanState(rx.State):
         """Show what a scan without a report asked before it ended, as far as that is still known."""
         async with self:
             scan_id, actor = self._id, await actor_of(self)
-        events = [event async for event in scans.follow(actor, scan_id)]
+        try:
+            events = [event async for event in scans.follow(actor, scan_id)]
+        except SeamwatchError:  # deleted or signed out just now
+            return
         async with self:
             if self._id == scan_id and not self._all:
                 for event in events:

@@ -83,10 +83,14 @@ class ScansState(rx.State):
             async with self:
                 if self.router.url.path.strip("/") != "scans" or not any(row.running for row in self.rows):
                     return
-                listed = await scans.list_(await actor_of(self), self.page)
+                try:
+                    listed = await scans.list_(await actor_of(self), self.page)
+                except SeamwatchError:  # signed out in another tab: reading the page anew leads to the sign-in
+                    break
                 rows = [_listed(row, self.selected) for row in listed.items]
                 if rows != self.rows:
                     self.rows = rows
+        yield ScansState.retry
 
     @rx.event
     async def turn(self, step: int):
