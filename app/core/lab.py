@@ -341,6 +341,7 @@ def _case(raw: dict[str, Any]) -> LabCase:
     def text(value: Any) -> str:
         if not isinstance(value, str) or len(value) > MAX_TEXT:
             raise ValueError("not a text")
+        value.encode()  # half of a surrogate pair, which JSON can name, is no text: UnicodeEncodeError is a ValueError
         return value
 
     plain = {

@@ -107,7 +107,7 @@ def _not_found() -> NotFound:
 
 async def _get(db: AsyncSession, actor: Actor, scan_id: object, *, deleted: bool = False) -> tuple[Scan, str]:
     """Return a scan of the actor's workspace and its creator's name, without request and report."""
-    if not isinstance(scan_id, str) or not 0 < len(scan_id) <= 24:
+    if not isinstance(scan_id, str) or not 0 < len(scan_id) <= 24 or not scan_id.isascii():
         raise _not_found()
     query = (
         select(Scan, User.name)

@@ -28,6 +28,8 @@ MAX_SOCKETS = 500  # from one address; behind a proxy that is everybody
 FRAMES_PER_S, FRAME_BURST = 60.0, 240.0
 _TAB_TOKEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EVENT_PATH, _UPLOAD_PATH = "/_event", "/_upload"
+# Any escape of JSON; of those for halves of a surrogate pair, the whole ones first, so that what remains stands alone.
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.S)
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -245,7 +247,7 @@ class _FloodGate:
         self._at = at
         size = len(message.get("text") or "") or len(message.get("bytes") or b"")
         if self._left >= 0 and size <= MAX_FRAME_BYTES:
-            return message
+            return {**message, "text": _whole_characters(message["text"])} if message.get("text") else message
         self._closed = True
         code = 1008 if self._left < 0 else 1009
         await self._send({"type": "websocket.close", "code": code})
@@ -254,6 +256,16 @@ class _FloodGate:
     async def send(self, message: Message) -> None:
         if not self._closed:
             await self._send(message)
+
+
+def _whole_characters(frame: str) -> str:
+    """Return a frame of JSON with U+FFFD for each half of a surrogate pair that stands alone.
+
+    A script may send such halves. UTF-8 cannot hold them: a var with one closes the socket, at each new try again.
+    """
+    if "\\u" not in frame:
+        return frame
+    return _ESCAPE.sub(lambda escape: "\\ufffd" if escape["half"] else escape[0], frame)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refusal) -> None:

@@ -1,5 +1,8 @@
 """The CORS lab: a case as typed, what must change, and its link."""
 
+import base64
+import zlib
+
 import pytest
 
 from app.core.exchange import Head
@@ -105,7 +108,11 @@ def test_a_link_holds_the_whole_case():
     assert from_link(to_link(whole)) == whole
 
 
-@pytest.mark.parametrize("text", ["", "x", "eJw", to_link(case())[:-9], "A" * 30_000, "eJyrVkrLz1eyUkpKLFKqBQAdXgQs"])
+# A case that names half of a surrogate pair, as only a script can; no var may hold it.
+HALF = base64.urlsafe_b64encode(zlib.compress(rb'{"origin": "https://app.example", "url": "https://api.example/\ud83e"}')).decode()
+
+
+@pytest.mark.parametrize("text", ["", "x", "eJw", to_link(case())[:-9], "A" * 30_000, "eJyrVkrLz1eyUkpKLFKqBQAdXgQs", HALF])
 def test_a_link_that_was_cut_or_is_from_elsewhere_is_refused_in_words(text):
     with pytest.raises(BadText, match="cannot be read"):
         from_link(text)

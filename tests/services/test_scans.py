@@ -120,7 +120,7 @@ async def test_nobody_gets_nothing(cast: Cast, use: Callable[[Actor | None, str]
     assert (await answer(use(None, scan_id)))[0] is Unauthenticated
 
 
-@pytest.mark.parametrize("strange", [None, 1, [], {"a": 1}, "", "x" * 10_000, "' OR 1=1 --", "\x00"])
+@pytest.mark.parametrize("strange", [None, 1, [], {"a": 1}, "", "x" * 10_000, "' OR 1=1 --", "\x00", "\ud800"])
 async def test_ids_of_any_json_type_are_just_not_found(cast: Cast, strange: object):
     with pytest.raises(NotFound):
         await scans.get(cast.alice, strange)  # pyright: ignore[reportArgumentType]

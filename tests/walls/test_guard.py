@@ -263,6 +263,23 @@ async def test_an_oversized_frame_closes_the_socket():
 
 
 @pytest.mark.usefixtures("ours")
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        ('42["\\ud83e\\udd8a \\n \\"x\\""]', '42["\\ud83e\\udd8a \\n \\"x\\""]'),
+        ('42["\\ud83e \\uDD8A"]', '42["\\ufffd \\ufffd"]'),
+        ('42["\\ud83e\\ud83e\\udd8a"]', '42["\\ufffd\\ud83e\\udd8a"]'),
+        ('42["\\\\ud83e"]', '42["\\\\ud83e"]'),  # a backslash and a word, as a person may write
+    ],
+)
+async def test_half_a_character_does_not_come_in(sent: str, taken: str):
+    inner = Inner()
+    frame: Message = {"type": "websocket.receive", "text": sent}
+    await through(inner, asgi("websocket", "/_event", f"token={TOKEN}", origin=OURS), frame)
+    assert inner.messages[0]["text"] == taken
+
+
+@pytest.mark.usefixtures("ours")
 async def test_one_address_may_open_so_many_sockets(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(walls, "MAX_SOCKETS", 1)
     statuses: list[int] = []
