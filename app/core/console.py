@@ -23,6 +23,7 @@ class ConsoleMatch:
     text: str = ""  # the part of the pasted text that was recognised
 
 
+MAX_ADDRESS_CHARS = 4000
 _ADVICE = {
     "C1": "Send Access-Control-Allow-Origin with the page's origin; look at the server's own error first, a crash often loses the header.",
     "C2": "Send Access-Control-Allow-Origin once, with exactly the page's origin: no path, no list, no second header from a proxy.",
@@ -62,7 +63,7 @@ _METHODS = "Access-Control-Allow-Methods"
 _HEADERS = "Access-Control-Allow-Headers"
 
 _PREFIX = re.compile(
-    r"Access to (?P<kind>.+?) at '(?P<url>[^']*)' (?:\(redirected from '[^']*'\) )?from origin '(?P<origin>[^']*)' "
+    r"Access to [\w ]{1,40}? at '(?P<url>[^']*)' (?:\(redirected from '[^']*'\) )?from origin '(?P<origin>[^']*)' "
     r"has been blocked by CORS policy: (?P<preflight>Response to preflight request doesn't pass access control check: )?"
 )
 _SAME_ORIGIN_MODE = r'Request mode is "same-origin" but the URL\'s origin is not same as the request origin (?P<origin>\S+)\.'
@@ -139,13 +140,6 @@ _CHROMIUM_OTHER = tuple(
         ("M3", r"Fetch API cannot load (?P<url>\S+)\. Request mode is \"no-cors\" but the redirect mode is not \"follow\""),
         ("M4", r"Fetch API cannot load (?P<url>\S+)\. URL scheme \"(?P<value>[^\"]+)\" is not supported"),
         ("T1", r"Mixed Content: The page at '(?P<origin>[^']*)' " + _INSECURE),
-        ("M0", r"(?:(?P<url>https?://\S+) )?net::ERR_UNSAFE_PORT"),
-        ("D2", r"(?:(?P<url>https?://\S+) )?net::ERR_(?:INVALID_REDIRECT|RESPONSE_HEADERS_MULTIPLE_LOCATION)"),
-        ("D3", r"(?:(?P<url>https?://\S+) )?net::ERR_UNSAFE_REDIRECT"),
-        ("D4", r"(?:(?P<url>https?://\S+) )?net::ERR_TOO_MANY_REDIRECTS"),
-        ("C4", r"(?:(?P<url>https?://\S+) )?net::ERR_UNEXPECTED_PROXY_AUTH"),
-        ("R1", r"(?:(?P<url>https?://\S+) )?net::ERR_BLOCKED_BY_RESPONSE\.(?P<value>NotSameOrigin|NotSameSite)"),
-        ("D1", r"(?:(?P<url>https?://\S+) )?net::ERR_FAILED 30[12378]\b"),
         ("Q3", r"Failed to parse URL from (?P<url>\S*)"),
         ("Q3", r"Request cannot be constructed from a URL that includes credentials: (?P<url>\S+)"),
         ("Q1", r"'(?P<method>[^'\n]*)' is not a valid HTTP method"),
@@ -157,6 +151,20 @@ _CHROMIUM_OTHER = tuple(
         ("Q5", r"Request with GET/HEAD method cannot have body"),
     )
 )  # fmt: skip
+# Told after the address, or without one: "GET http://… net::ERR_FAILED".
+_CHROMIUM_NET = tuple(
+    (rule, re.compile(pattern))
+    for rule, pattern in (
+        ("M0", r"net::ERR_UNSAFE_PORT"),
+        ("D2", r"net::ERR_(?:INVALID_REDIRECT|RESPONSE_HEADERS_MULTIPLE_LOCATION)"),
+        ("D3", r"net::ERR_UNSAFE_REDIRECT"),
+        ("D4", r"net::ERR_TOO_MANY_REDIRECTS"),
+        ("C4", r"net::ERR_UNEXPECTED_PROXY_AUTH"),
+        ("R1", r"net::ERR_BLOCKED_BY_RESPONSE\.(?P<value>NotSameOrigin|NotSameSite)"),
+        ("D1", r"net::ERR_FAILED 30[12378]\b"),
+    )
+)
+_ADDRESS = re.compile(r"https?://\S+")
 
 
 def explain_console(text: str) -> tuple[ConsoleMatch, ...]:
@@ -167,6 +175,7 @@ def explain_console(text: str) -> tuple[ConsoleMatch, ...]:
         found += [entry for entry in _safari(clean) if not any(_overlaps(entry, other) for other in found)]
     for rule, pattern in _CHROMIUM_OTHER:
         found += [(hit.start(), _match(rule, "Chromium", hit)) for hit in pattern.finditer(clean)]
+    found += _chromium_net(clean)
     found.sort(key=lambda entry: entry[0])
     return tuple(match for _, match in found)
 
@@ -200,6 +209,21 @@ def _chromium_cors(text: str) -> list[tuple[int, ConsoleMatch]]:
     return found
 
 
+def _chromium_net(text: str) -> list[tuple[int, ConsoleMatch]]:
+    """Find the errors first, then the address before each: trying every address first takes the square of the text's length."""
+    found = []
+    for rule, pattern in _CHROMIUM_NET:
+        for hit in pattern.finditer(text):
+            start = hit.start()
+            before = text[max(0, start - MAX_ADDRESS_CHARS - 1) : start - 1] if text[start - 1 : start] == " " else ""
+            word = before.rsplit(None, 1)[-1] if before and not before[-1].isspace() else ""
+            address = _ADDRESS.search(word)
+            url = address[0] if address else ""
+            start -= len(url) + 1 if url else 0
+            found.append((start, _match(rule, "Chromium", hit, url=url, text=text[start : hit.end()])))
+    return found
+
+
 def _firefox(text: str) -> list[tuple[int, ConsoleMatch]]:
     found = []
     for blocked in _FIREFOX.finditer(text):
@@ -217,6 +241,7 @@ def _safari(text: str) -> list[tuple[int, ConsoleMatch]]:
         for hit in pattern.finditer(text):
             if any(start <= hit.start() < start + len(match.text) for start, match in found):
                 continue
-            url = re.search(r"(?:cannot load|Failed to load resource:?) (https?://\S+?)(?: due to|$)", text[hit.start() :], re.MULTILINE)
+            after = text[hit.start() : hit.end() + MAX_ADDRESS_CHARS]
+            url = re.search(r"(?:cannot load|Failed to load resource:?) (https?://\S+?)(?: due to|$)", after, re.MULTILINE)
             found.append((hit.start(), _match(rule, "Safari", hit, header, url=url[1] if url else "")))
     return found

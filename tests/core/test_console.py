@@ -128,3 +128,17 @@ def test_several_messages_come_in_their_order():
 )
 def test_anything_else_finds_nothing(text: str):
     assert explain_console(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "recognised"),
+    [
+        ("GET http://a.example/x net::ERR_UNSAFE_PORT", "http://a.example/x", "http://a.example/x net::ERR_UNSAFE_PORT"),
+        ("(index):5\tGEThttps://a.example/x net::ERR_FAILED 302 (Found)", "https://a.example/x", "https://a.example/x net::ERR_FAILED 302"),
+        ("http://a.example/x  net::ERR_UNSAFE_PORT", "", "net::ERR_UNSAFE_PORT"),
+        ("net::ERR_UNSAFE_REDIRECT", "", "net::ERR_UNSAFE_REDIRECT"),
+    ],
+)
+def test_address_before_an_error_of_the_network_is_found(text: str, url: str, recognised: str):
+    (match,) = explain_console(text)
+    assert (match.url, match.text) == (url, recognised)
