@@ -18,6 +18,7 @@ from app.net.addresses import Mode
 from app.services import lab, owner_link
 from app.services.errors import SeamwatchError
 from app.settings import VERSION, Settings, settings
+from app.walls import log
 from app.walls.guard import Guard
 
 __all__ = ["Guard", "api", "lifespan"]
@@ -84,6 +85,7 @@ def announce(link: str) -> None:
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """What runs as long as the app: the database made ready, the owner's link printed, and the worker under supervision."""
+    log.install()
     try:
         await migrations.at_start()
     except migrations.NotMigrated as error:
