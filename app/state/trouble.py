@@ -4,7 +4,6 @@ import logging
 from typing import cast
 
 import reflex as rx
-from reflex_base.event import EventSpec
 
 _SAID = "That did not work. The reason is in Seamwatch's log."
 
@@ -25,7 +24,7 @@ class TroubleState(rx.State):
         self.said = ""
 
 
-def on_exception(exception: Exception) -> EventSpec:
+def on_exception(exception: Exception) -> rx.event.EventSpec:
     """Take an exception that a handler let out. Reflex's own way shows a toast by eval, which our CSP stops."""
     logger.error("a handler failed", exc_info=exception)
-    return cast("EventSpec", TroubleState.tell())
+    return cast("rx.event.EventSpec", TroubleState.tell())
