@@ -1,5 +1,6 @@
 """Bring the database to the newest revision, or say that it is not there."""
 
+import functools
 from pathlib import Path
 
 from alembic import command
@@ -41,10 +42,15 @@ async def upgrade(target: AsyncEngine | None = None) -> bool:
         return await connection.run_sync(run)
 
 
+@functools.cache
+def _heads() -> tuple[str, ...]:
+    """Return the newest revisions that this program knows. Kept: reading them opens files, and readiness asks often."""
+    return tuple(sorted(ScriptDirectory.from_config(_config()).get_heads()))
+
+
 async def is_current() -> bool:
-    heads = tuple(sorted(ScriptDirectory.from_config(_config()).get_heads()))
     async with engine().connect() as connection:
-        return await connection.run_sync(_current) == heads
+        return await connection.run_sync(_current) == _heads()
 
 
 async def at_start() -> None:
