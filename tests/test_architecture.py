@@ -58,6 +58,9 @@ EFFECTS = {
     "urllib.request",
 }
 
+# What reaches other machines, or other programs on this one: a scanner's way out must be the one that judges addresses.
+WAYS_OUT = {"ftplib", "http.client", "requests", "smtplib", "socket", "ssl", "subprocess", "telnetlib", "urllib.request"}
+
 
 def room_of(path: Path) -> str:
     """Return the first path part below app/: 'state' for app/state/monitors.py."""
@@ -99,6 +102,16 @@ def test_only_the_database_room_commits(path: Path):
     assert room_of(path) == "db" or not any(isinstance(call, ast.Attribute) and call.attr == "commit" for call in calls)
 
 
+@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) != "net"], ids=lambda path: str(path.relative_to(APP)))
+def test_only_the_net_room_has_a_way_out(path: Path):
+    assert not imports_of(path) & WAYS_OUT
+
+
 def test_every_room_has_a_row():
     rooms = {room_of(path) for path in MODULES}
     assert rooms <= set(ROOMS)
+
+
+def test_every_folder_is_a_package():
+    folders = {path.parent for path in APP.rglob("*.py")}
+    assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]
