@@ -115,7 +115,7 @@ async def test_the_signed_in_get_the_servers_own_answers(seamwatch: Running, own
 
 @pytest.mark.parametrize("width", [WIDE, PHONE])
 @pytest.mark.parametrize("path", ["/cors", "/cors/rules", "/findings"])
-async def test_the_lab_the_rules_and_the_findings_are_in_order(seamwatch: Running, page: Page, complaints: Complaints, path: str, width: int):
+async def test_the_lab_and_its_lists_are_in_order(seamwatch: Running, page: Page, complaints: Complaints, path: str, width: int):
     complaints.listen(page)
     await page.set_viewport_size({"width": width, "height": 900})
     for theme in ("light", "dark"):
