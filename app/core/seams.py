@@ -8,7 +8,7 @@ from app.core.examined import Examined
 from app.core.exchange import Purpose
 from app.core.findings import Certainty, Finding, SeamKind
 from app.core.report import Part, Seam
-from app.core.urls import origin_of
+from app.core.urls import http_url, origin_of
 
 MAX_APIS = 3
 MAX_SOCKETS = 2
@@ -173,8 +173,8 @@ def _host_of_part(part: Part, examined: Examined) -> str:
 
 
 def _technologies(examined: Examined, origin: str, categories: tuple[str, ...]) -> str:
-    http = origin.replace("ws", "http", 1) if origin.startswith("ws") else origin
-    found = [technology for technology in examined.technologies if technology.origin == http and technology.category in categories]
+    http_origin = http_url(origin)
+    found = [technology for technology in examined.technologies if technology.origin == http_origin and technology.category in categories]
     return ", ".join(dict.fromkeys(f"{technology.name} {technology.version}".strip() for technology in found[:3]))
 
 

@@ -48,6 +48,11 @@ def without_fragment(url: str) -> str:
     return url.partition("#")[0]
 
 
+def http_url(url: str) -> str:
+    """Return a ws:// or wss:// URL as http:// or https://, which its handshake is sent to; any other as it is."""
+    return f"http{url[2:]}" if url.startswith(("ws://", "wss://")) else url
+
+
 def parse_target(text: str) -> str:
     """Turn what a person typed into an absolute http(s) URL, normalised, without fragment.
 

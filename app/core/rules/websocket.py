@@ -14,7 +14,7 @@ from app.core.rules.baseline import is_not_there, says_nothing
 from app.core.rules.delivery import unreachable_origins
 from app.core.rules.facts import facts_for, listed, mends_of, path_of
 from app.core.rules.quoting import quote_exchange
-from app.core.urls import origin_of
+from app.core.urls import http_url, origin_of
 
 # Servers of WSGI applications, which cannot speak WebSocket whatever the proxy passes on. Gunicorn can with another worker
 # class, and Werkzeug with flask-sock: a 404 from it says that the route is missing.
@@ -24,11 +24,6 @@ _WERKZEUG_400 = "sent a request that this server could not understand"
 _FASTAPI_404 = re.compile(r'\s*\{"detail":"not found"\}\s*')
 _PLAIN_GET = (404, 405, 426)
 _SAYS_UPGRADE = ("upgrade", "websocket")
-
-
-def http_url(url: str) -> str:
-    """Return a ws:// or wss:// URL as http:// or https://."""
-    return f"http{url[2:]}" if url.startswith(("ws://", "wss://")) else url
 
 
 @dataclass(frozen=True, slots=True)
