@@ -15,7 +15,7 @@ from app.core.findings import Framework, Mend
 from app.core.mends import MendFacts, mends_for
 from app.core.report import CallReport, Report
 from app.core.rules.origins import near_miss
-from app.core.urls import InvalidTarget, origin_of
+from app.core.urls import origin_of
 from app.core.verdict import Answer, Body, FetchCall, Missing, Outcome, Verdict
 
 MAX_TEXT = 16_000  # characters of one answer
@@ -289,13 +289,9 @@ def _mends(case: LabCase, verdict: Verdict, recognised: Sequence[Framework]) -> 
     values = [look.value for step in (stop,) if step for look in step.looks if look.name == "access-control-allow-origin"]
     if rule == "C2" and values:
         code = "COR-08" if "," in values[0] else "COR-09" if near_miss(values[0], fetch.origin) else code
-    try:
-        api_origin = origin_of(fetch.url)
-    except InvalidTarget:
-        return ()
     path = re.sub(r"^[a-z]+://[^/]*", "", fetch.url).split("?")[0] or "/"
     facts = MendFacts(
-        page_origin=fetch.origin, api_origin=api_origin, methods=tuple(dict.fromkeys(("GET", fetch.method.upper()))),
+        page_origin=fetch.origin, api_origin=origin_of(fetch.url), methods=tuple(dict.fromkeys(("GET", fetch.method.upper()))),
         headers=preflight_names(fetch), credentials=fetch.credentials == "include", path=path,
     )  # fmt: skip
     return mends_for(code, facts, recognised)

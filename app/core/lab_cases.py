@@ -7,10 +7,10 @@ from http import HTTPStatus
 from app.core.collect import collect
 from app.core.console import ConsoleMatch
 from app.core.exchange import Exchange, Head, Purpose
-from app.core.inventory import Call
+from app.core.inventory import UNKEPT, Call
 from app.core.lab import BadText, LabAnswer, LabCase, base_rule, judge_case
 from app.core.observation import ScanRequest
-from app.core.urls import InvalidTarget, origin_of
+from app.core.urls import origin_of
 
 MAX_CODE = 20_000  # characters of pasted JavaScript
 PAGE = "https://app.fernway.example"
@@ -115,10 +115,7 @@ def case_of_console(match: ConsoleMatch) -> LabCase | None:
 
     What the message does not name is filled with the most ordinary value; the rule that decides is the message's own.
     """
-    try:
-        origin = "null" if match.origin == "null" else origin_of(match.origin) if match.origin else PAGE
-    except InvalidTarget:
-        origin = PAGE
+    origin = origin_of(match.origin) if match.origin else PAGE  # of "null": "null"
     url = match.url if match.url.startswith(("http://", "https://")) else _LIST
     made = _with_message(LabCase(origin, url), match)
     try:
@@ -225,5 +222,5 @@ def read_fetch(code: str, origin: str) -> Call | None:
         calls = collect(ScanRequest(page), exchanges).calls
     except RecursionError:
         return None
-    # The collector hides secret values behind "…", which no header may hold.
-    return replace(calls[0], headers=tuple((name, value.replace("…", "secret")) for name, value in calls[0].headers)) if calls else None
+    # What stands for a secret value may not stand in a header.
+    return replace(calls[0], headers=tuple((name, value.replace(UNKEPT, "secret")) for name, value in calls[0].headers)) if calls else None

@@ -7,7 +7,7 @@ from app.core.cors import preflight_names
 from app.core.examined import Examined
 from app.core.exchange import Exchange
 from app.core.findings import Framework, Mend
-from app.core.inventory import Call
+from app.core.inventory import UNKEPT, Call
 from app.core.mends import MendFacts, mends_for
 from app.core.observation import JudgedCall
 from app.core.redact import redact_text, redact_url
@@ -80,8 +80,8 @@ def facts_for(examined: Examined, api_origin: str, *, calls: Sequence[Call] = ()
 
 
 def _asked_names(page_origin: str, call: Call) -> tuple[str, ...]:
-    # The inventory writes "…" for a secret, which no header may hold; the names are what counts.
-    headers = tuple((name, value.replace("…", "x")) for name, value in call.headers)
+    # What stands for a secret value may not stand in a header; the names are what counts.
+    headers = tuple((name, value.replace(UNKEPT, "x")) for name, value in call.headers)
     return preflight_names(FetchCall(page_origin, call.url, call.method, headers))
 
 
