@@ -141,10 +141,12 @@ def process(tmp_path, source: str, port: int, command: Callable[[str], list[str]
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port() -> Iterator[int]:
+    """A port that is held, without listening, so that only a server that is told of it gets it: servers set SO_REUSEADDR too."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def test_flask_and_flask_cors_and_its_socketio(tmp_path, free_port):
