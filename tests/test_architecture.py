@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "engine": ({"core", "engine", "net", "probes", "services"}, set()),
     "walls": ({"services", "settings", "walls"}, {"starlette"}),
     "api": ({"api", "core", "services"}, WEB | {"pydantic"}),
-    "auth": ({"auth", "services", "settings"}, WEB | {"jinja2"}),
+    "auth": ({"auth", "core", "services", "settings"}, WEB | {"jinja2"}),
     "commands": (
         {"commands", "core", "db", "engine", "migrations", "net", "probes", "services", "settings"},
         {"jinja2", "markupsafe", "pydantic", "pydantic_core", "rich", "typer"},

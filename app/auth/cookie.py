@@ -1,29 +1,17 @@
 """The session cookie, and where a sign-in may lead."""
 
-from urllib.parse import urlsplit
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.core.urls import local_path
 from app.services import sessions
 from app.settings import settings
 
 
 def safe_next(value: str) -> str:
-    """Return a path on our own pages, else "/". Nothing that a browser reads as another origin passes.
-
-    Browsers read "//host", "/\\host" and both with tabs or line breaks between as another host, so a path with a backslash, a
-    control character or a space is not taken at all.
-    """
-    if not value.startswith("/") or value.startswith("//") or len(value) > 2000:
-        return "/"
-    if "\\" in value or any(ord(character) <= 32 or ord(character) == 127 for character in value):
-        return "/"
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return "/"
-    return "/" if parts.scheme or parts.netloc or parts.path.startswith("/auth/") else value
+    """Return where a sign-in may lead: a path on our own pages, else "/". Never back to signing in or out."""
+    path = local_path(value)
+    return path if path and not path.startswith("/auth/") else "/"
 
 
 def to_page(path: str) -> RedirectResponse:

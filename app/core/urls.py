@@ -11,6 +11,7 @@ import can_ada
 from publicsuffixlist import PublicSuffixList
 
 MAX_TARGET_CHARS = 8000
+MAX_PATH_CHARS = 4000
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _PORT_NEXT = re.compile(r"\d{1,5}(?:[/?#\\]|$)")
@@ -51,6 +52,16 @@ def without_fragment(url: str) -> str:
 def http_url(url: str) -> str:
     """Return a ws:// or wss:// URL as http:// or https://, which its handshake is sent to; any other as it is."""
     return f"http{url[2:]}" if url.startswith(("ws://", "wss://")) else url
+
+
+def local_path(text: str) -> str:
+    """Return a path of our own pages that a browser may be sent to, or "" for anything else.
+
+    Browsers read "//host", "/\\host" and both with tabs or line breaks between as another host, so a path with a backslash, a
+    control character or a space is not taken at all.
+    """
+    leads_here = text.startswith("/") and not text.startswith("//") and len(text) <= MAX_PATH_CHARS
+    return text if leads_here and text.isprintable() and not {"\\", " "} & set(text) else ""
 
 
 def parse_target(text: str) -> str:

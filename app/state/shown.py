@@ -52,12 +52,6 @@ def pieces(sentence: str) -> list[tuple[bool, str]]:
     return [(index % 2 == 1, text) for index, text in enumerate(sentence.split("`")) if text]
 
 
-def local_path(text: str) -> str:
-    """Return a path of this site that one may be sent to, or "" when it leads elsewhere or is no path."""
-    safe = text.startswith("/") and not text.startswith(("//", "/\\")) and len(text) <= 4000 and text.isprintable()
-    return text if safe else ""
-
-
 def new_scan_path(page_url: str = "", api_url: str = "") -> str:
     """Return the address of the scan form, filled in."""
     asked = {name: value for name, value in (("url", page_url.strip()), ("api", api_url.strip())) if value}

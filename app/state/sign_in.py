@@ -5,8 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import reflex as rx
 
+from app.core.urls import local_path
 from app.state.session import actor_of
-from app.state.shown import NEW_SCAN, host_of, local_path
+from app.state.shown import NEW_SCAN, host_of
 
 _KEPT_S = 3600
 

@@ -133,3 +133,23 @@ def test_a_relative_location_is_resolved_as_browsers_do():
     assert urls.resolve("http:z", base) == "http://api.test/v1/z"
     assert urls.resolve("//[bad/", base) is None
     assert urls.resolve("/\ud800", base) == "http://api.test/%EF%BF%BD"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/scans", "/scans"),
+        ("/scans/new?url=https%3A%2F%2Fapp.example", "/scans/new?url=https%3A%2F%2Fapp.example"),
+        ("", ""),
+        ("scans", ""),
+        ("https://evil.example/", ""),
+        ("//evil.example/", ""),
+        ("/\\evil.example", ""),
+        ("/a\nb", ""),
+        ("/a b", ""),
+        ("/a\\b", ""),
+        ("/" + "a" * 5000, ""),
+    ],
+)
+def test_only_paths_of_this_site_can_be_gone_on_to(text: str, path: str):
+    assert urls.local_path(text) == path

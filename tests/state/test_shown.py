@@ -23,24 +23,6 @@ def test_one_is_not_many():
     assert [shown.counted(number, "request") for number in (0, 1, 2)] == ["0 requests", "1 request", "2 requests"]
 
 
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("/scans", "/scans"),
-        ("/scans/new?url=https%3A%2F%2Fapp.example", "/scans/new?url=https%3A%2F%2Fapp.example"),
-        ("", ""),
-        ("scans", ""),
-        ("https://evil.example/", ""),
-        ("//evil.example/", ""),
-        ("/\\evil.example", ""),
-        ("/a\nb", ""),
-        ("/" + "a" * 5000, ""),
-    ],
-)
-def test_only_paths_of_this_site_can_be_gone_on_to(text: str, path: str):
-    assert shown.local_path(text) == path
-
-
 def test_addresses_survive_the_way_through_form_and_sign_in():
     path = shown.new_scan_path("http://127.0.0.1:8000/a?b=c&d", "http://127.0.0.1:9000")
     assert path == "/scans/new?url=http%3A%2F%2F127.0.0.1%3A8000%2Fa%3Fb%3Dc%26d&api=http%3A%2F%2F127.0.0.1%3A9000"
