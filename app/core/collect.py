@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from app.core.elements import Element
 from app.core.exchange import Exchange, Purpose
 from app.core.html import PageFacts, is_html, read_page
 from app.core.inventory import Call, Inventory, OAuthStart, SocketUse, Source, SourceKind, UrlLiteral
@@ -201,7 +202,7 @@ def collect(request: ScanRequest, exchanges: Sequence[Exchange]) -> Inventory:
     facts = page_facts(request, exchanges)
     scripts = script_texts(request, exchanges)
     fallback = request.api_url or ""
-    requests = _requests(page_url, facts.base, scripts, fallback)
+    requests = _requests(page_url, facts.base, scripts, facts.elements, fallback)
     page_id = page.id if page is not None else None
     calls = _unique([*request.calls, *requests.calls, *_attempts(facts, page_id)])
     if not calls and request.api_url:
@@ -230,12 +231,12 @@ def collect(request: ScanRequest, exchanges: Sequence[Exchange]) -> Inventory:
 
 
 @lru_cache(maxsize=32)
-def _requests(page_url: str, base: str, scripts: tuple[ScriptText, ...], fallback: str) -> Requests:
+def _requests(page_url: str, base: str, scripts: tuple[ScriptText, ...], elements: tuple[Element, ...], fallback: str) -> Requests:
     relevant = [script for script in scripts if not _is_vendor(script.key, page_url) or len(script.text) < 30_000]
     modules = {script.key: read_module(script.text) for script in relevant}
     classic = tuple(script.key for script in relevant if not script.is_module)
     ids = {script.key: script.exchange for script in relevant if script.exchange is not None}
-    return read_requests(Page(page_url, base, modules, classic), ids, fallback)
+    return read_requests(Page(page_url, base, modules, classic, elements), ids, fallback)
 
 
 def _notes(request: ScanRequest, exchanges: Sequence[Exchange], scripts: Sequence[ScriptText], requests: Requests) -> tuple[str, ...]:

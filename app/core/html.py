@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from app.core.elements import Element, element_of, few
 from app.core.exchange import Exchange
 from app.core.urls import resolve, without_fragment
 
@@ -18,6 +20,7 @@ MAX_LINKS = 500
 MAX_FORMS = 100
 MAX_FIELDS = 200
 MAX_HANDLERS = 500
+MAX_NODES = 50_000  # whose attributes are looked at
 
 _ROOTS = ("#root", "#app", "#__next", "#__nuxt", "#svelte", "#q-app", "app-root", "[ng-app]", "[data-reactroot]")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]{2,40})""", re.I)
@@ -103,6 +106,7 @@ class PageFacts:
     markers: tuple[str, ...] = ()  # 'ng-version="17.1"', "hx-get", "data-page": attributes that frameworks leave
     states: tuple[str, ...] = ()  # "__NEXT_DATA__", 'json_script "props"': data that the server embedded for a script
     noscript: str = ""
+    elements: tuple[Element, ...] = ()  # what the markup hands to scripts
 
     @property
     def csrf_fields(self) -> tuple[str, ...]:
@@ -151,7 +155,10 @@ def _read(body: bytes, content_type: str, url: str) -> PageFacts:
     text = decode_page(body, content_type)[:MAX_PAGE_CHARS].replace("\0", "")
     parser = LexborHTMLParser(_shallow(text))
     base = _base(parser, url)
-    scripts = (*(_script(node, base) for node in parser.css("script")[:MAX_SCRIPTS]), *_handlers(parser))
+    nodes = parser.css("script")[:MAX_SCRIPTS]
+    scripts = (*(_script(node, base) for node in nodes), *_handlers(parser))
+    keys = {node.mem_id: tag.src or f"inline:{place}" for place, (node, tag) in enumerate(zip(nodes, scripts, strict=False)) if tag.runs}
+    attributed = _attributed(parser)
     rels = [(set((node.attributes.get("rel") or "").lower().split()), node) for node in parser.css("link[href]")[:MAX_SCRIPTS]]
 
     def hrefs(*wanted: str) -> tuple[str, ...]:
@@ -174,9 +181,10 @@ def _read(body: bytes, content_type: str, url: str) -> PageFacts:
         refresh=_refresh(parser, base),
         roots=tuple(root for root in _ROOTS if parser.css_first(root) is not None),
         visible_chars=_visible_chars(parser),
-        markers=_markers(parser),
+        markers=_markers(attributed),
         states=_states(parser, scripts),
         noscript=" ".join(node.text(separator=" ", strip=True) for node in parser.css("noscript")[:5])[:300],
+        elements=few(element for node, given in attributed if (element := element_of(node, given, keys.get(node.mem_id, ""))) is not None),
     )
 
 
@@ -315,20 +323,24 @@ def _visible_chars(parser: LexborHTMLParser) -> int:
     return total
 
 
-def _markers(parser: LexborHTMLParser) -> tuple[str, ...]:
-    """Return the framework attributes on the page. Read from tags only, so that text that mentions them does not count."""
+def _attributed(parser: LexborHTMLParser) -> list[tuple[LexborNode, Mapping[str, str | None]]]:
+    """Return the elements that have attributes, with them, in page order."""
     html = parser.root
-    if html is None:
-        return ()
+    nodes = islice(html.traverse(), MAX_NODES) if html is not None else ()
+    return [(node, attributes) for node in nodes if (attributes := node.attributes)]
+
+
+def _markers(attributed: list[tuple[LexborNode, Mapping[str, str | None]]]) -> tuple[str, ...]:
+    """Return the framework attributes on the page. Read from tags only, so that text that mentions them does not count."""
     found: dict[str, None] = {}
-    for seen, node in enumerate(html.traverse()):
-        if seen > 50_000 or len(found) > 40:
+    for _, attributes in attributed:
+        if len(found) > 40:
             break
-        for name, value in node.attributes.items():
+        for name, value in attributes.items():
             if _MARKER.fullmatch(name):
                 shown = f'{name}="{value}"' if name in ("ng-version", "data-v-app", "ng-app") and value and len(value) < 30 else name
                 found[shown] = None
-        classes = node.attributes.get("class")
+        classes = attributes.get("class")
         if classes and "svelte-" in classes:
             match = re.search(r"\bsvelte-[a-z0-9]{5,8}\b", classes[:500])
             if match:

@@ -39,12 +39,22 @@ ACROSS = [
     'async function f(base) { const {show} = await import("./quotes.js"); show(base) } f("/api")',
     'import("./quotes.js").then(m => m.show("/api"))',
     'import("./quotes.js").then(({show}) => show("/api"))',
+    'import("./quotes.js").then(({show: e}) => e("/api"))',
+    'async function f() { const {show: e} = await import("./quotes.js"); e("/api") }',
 ]
 
 
 @pytest.mark.parametrize("main", ACROSS)
 def test_a_base_address_is_followed_into_another_module(main: str):
     assert called(read(main, quotes=QUOTES)) == [f"GET {PAGE}api/quotes"]
+
+
+MINIFIED = "async function t(e) { return await fetch(`${e}/quotes`) } export {t as show};"
+
+
+@pytest.mark.parametrize("main", ACROSS)
+def test_a_base_address_is_followed_into_a_module_that_exports_under_another_name(main: str):
+    assert called(read(main, quotes=MINIFIED)) == [f"GET {PAGE}api/quotes"]
 
 
 def test_a_base_address_is_followed_through_two_modules():

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from tree_sitter import Node
-
 from app.core.inventory import Call, SocketUse, Source, SourceKind
+from app.core.javascript.aliases import calls_of_renamed_fetch, names_abroad
 from app.core.javascript.clients import recognise_axios, recognise_get_json, recognise_jquery, recognise_verb
 from app.core.javascript.drafts import Draft, Recognise
 from app.core.javascript.evaluator import Evaluator
 from app.core.javascript.functions import bind
+from app.core.javascript.iteration import bind_round, is_loop, rounds
 from app.core.javascript.modules import CallSite, Module
 from app.core.javascript.requests import (
     SOCKETIO_OPTIONS,
@@ -104,6 +104,7 @@ class _Requests:
             for site in module.calls_of(name):
                 if recognise is not recognise_axios or site.callee.type == "identifier":
                     yield site, recognise
+        yield from ((site, recognise_fetch) for site in calls_of_renamed_fetch(self.evaluator, module))
         for site in module.object_calls():
             if site.name not in RECOGNISERS:
                 seen.add(site.node.id)
@@ -162,6 +163,14 @@ class _Requests:
             parent = binding.scope.parent
             if parent is None:
                 continue
+            if is_loop(binding.function):
+                self.evaluator.begin({}, env)
+                module, parameters = parent.module, binding.scope
+                values = rounds(self.evaluator, binding.function, module, env)
+                if values:
+                    each = [bind_round(value, place, parameters, binding.function, env) for place, value in enumerate(values)]
+                    return [{**env, **bound} for bound in each]
+                continue
             closure = Closure(binding.function, parent)
             sites = self._call_sites(closure)
             if sites:
@@ -182,24 +191,11 @@ class _Requests:
             names = set(module.names_of(class_node)) if class_node is not None else set()
         found: list[CallSite] = []
         for other in self.page.modules.values():
-            for name in [*names, *self._aliases(other, module, names)]:
+            for name in [*names, *names_abroad(self.page, other, module, names)]:
                 for site in islice(_in_sight(other.calls_of(name), name, closure), MAX_LOOKED_AT):
                     if len(found) < MAX_SITES and self._calls(site, closure, of_class):
                         found.append(site)
         self.sites_of[closure.node.id] = found
-        return found
-
-    def _aliases(self, other: Module, module: Module, names: set[str]) -> list[str]:
-        """Return the names under which `other` imports these names of `module`."""
-        if other is module:
-            return []
-        found: list[str] = []
-        for binding in other.imports:
-            if binding.imported != "*" and self.page.linked(binding.source, other) is module:
-                how, what = module.exports.get(binding.imported, ("", ""))
-                local = what if how == "local" else module.text(what) if isinstance(what, Node) else ""
-                if (local in names or binding.imported in names or binding.imported == "default") and binding.name not in names:
-                    found.append(binding.name)
         return found
 
     def _calls(self, site: CallSite, closure: Closure, of_class: int | None) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from tree_sitter import Node
 
 from app.core.javascript.functions import call_value
+from app.core.javascript.iteration import is_loop, rounds
 from app.core.javascript.members import GLOBAL_OBJECTS, member_of, member_value, meta_value, this_value
 from app.core.javascript.modules import CallSite, Module
 from app.core.javascript.operators import assignment_value, binary_value, inner_value, ternary_value, unary_value
@@ -209,6 +210,8 @@ class Evaluator:
             if awaited is not None:
                 return awaited
             self.touched[binding] = None
+            if binding.function is not None and is_loop(binding.function):
+                rounds(self, binding.function, binding.scope.module, env, depth)  # for what the list itself depends on
             # Unbound, the default is the best guess: request(path, method = "GET").
             if binding.default is not None:
                 value = self.evaluate(binding.default, binding.scope, env, depth)
@@ -219,7 +222,10 @@ class Evaluator:
         around = {**env, **argument.environment} if argument.environment else env
         if argument.is_rest:
             return Listing(tuple(self.evaluate(node, argument.scope, around, depth) for node in argument.nodes[:20]))
-        value = self.evaluate(argument.nodes[0], argument.scope, around, depth) if argument.nodes else UNDEFINED
+        if argument.value is not None:
+            value = argument.value
+        else:
+            value = self.evaluate(argument.nodes[0], argument.scope, around, depth) if argument.nodes else UNDEFINED
         value = self._taken(value, binding, env, depth)
         return self._named(value, binding.name)
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
+from app.core.javascript.documents import LOOKS_UP, attribute_of, looked_up, parsed_json
+from app.core.javascript.iteration import listed
 from app.core.javascript.members import member_of
 from app.core.javascript.modules import CallSite
 from app.core.javascript.scopes import Binding, Scope
@@ -118,11 +120,18 @@ def _headers(value: Value) -> Value:
 
 def _method(evaluator: Evaluator, site: CallSite, target: Value, name: str, arguments: list[Node], env: Environment, depth: int) -> Value:
     scope = site.scope
+    is_element = isinstance(target, Instance) and target.kind == "element"
+    if name == "getAttribute" and is_element:
+        return attribute_of(target, _argument(evaluator, arguments, 0, scope, env, depth))
+    if name in ("getElementById", "querySelector") and (is_element or (isinstance(target, Global) and target.path in LOOKS_UP)):
+        return looked_up(evaluator, name, _argument(evaluator, arguments, 0, scope, env, depth))
+    if name == "bind" and len(arguments) < 2 and isinstance(target, Global | Closure):
+        return target  # fetch.bind(window): only `this` is bound
     if isinstance(target, Global):
         if target.path == "window" or (site.is_new and target.path in ("window", "globalThis")):
             return _known(evaluator, name, site, arguments, env, depth)
         if target.path in ("Object", "JSON", "Promise"):
-            return _static(evaluator, name, arguments, scope, env, depth)
+            return _static(evaluator, target.path, name, arguments, scope, env, depth)
     if name in ("create", "extend") and not isinstance(target, ClassValue):
         options = _argument(evaluator, arguments, 0, scope, env, depth)
         known = isinstance(target, Global) and target.path.rpartition(".")[2] in ("axios", "ky", "ofetch", "$fetch")
@@ -142,7 +151,7 @@ def _method(evaluator: Evaluator, site: CallSite, target: Value, name: str, argu
     return Unknown(name)
 
 
-def _static(evaluator: Evaluator, name: str, arguments: list[Node], scope: Scope, env: Environment, depth: int) -> Value:
+def _static(evaluator: Evaluator, of: str, name: str, arguments: list[Node], scope: Scope, env: Environment, depth: int) -> Value:
     values = [evaluator.evaluate(argument, scope, env, depth) for argument in arguments[:6]]
     match name:
         case "stringify":
@@ -153,6 +162,10 @@ def _static(evaluator: Evaluator, name: str, arguments: list[Node], scope: Scope
             for value in values:
                 fields, is_open = merged(fields, value, is_open)
             return Record(fields, is_open)
+        case "parse" if of == "JSON" and values:
+            return parsed_json(values[0])
+        case "keys" | "values" | "entries" if of == "Object" and values:
+            return listed(name, values[0])
         case "freeze" | "seal" | "resolve" | "create":
             return values[0] if values else Unknown()
         case _:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
+from app.core.javascript.documents import current_script, own_element
 from app.core.javascript.scopes import Scope
 from app.core.javascript.values import (
     UNDEFINED,
@@ -48,6 +49,8 @@ def member_value(evaluator: Evaluator, node: Node, scope: Scope, env: Environmen
         name = scope.module.text(member) if member is not None else None
     target = node.child_by_field_name("object")
     value = evaluator.evaluate(target, scope, env, depth)
+    if name == "currentScript" and value == Global("document"):
+        return current_script(evaluator, scope.module)
     return member_of(evaluator, value, name, depth) if name is not None else Unknown()
 
 
@@ -58,6 +61,9 @@ def member_of(evaluator: Evaluator, value: Value, name: str, depth: int = 0) -> 
             return evaluator.global_value(name, depth) if name not in GLOBAL_OBJECTS else Global(name if name == "document" else "window")
         case Global(path="document") if name in ("location", "baseURI", "URL", "documentURI"):
             return Global("location") if name == "location" else Text((evaluator.page.base if name == "baseURI" else evaluator.page.url,))
+        case Global(path="document") if name in ("body", "documentElement"):
+            found = own_element(evaluator, name)
+            return found if isinstance(found, Instance) else Global(f"document.{name}")
         case Global(path="location") if evaluator.location is not None:
             return _location(evaluator, name)
         case Global(path="import.meta.env" | "process.env"):

@@ -46,7 +46,8 @@ _PLACES = Query(
     (export_statement) @export
     """,
 )
-# A script without any of these words has nothing for us, and is not parsed.
+# A script without any of these words has nothing for us, and is not parsed; a small one may name what another one uses.
+MAX_SMALL_BYTES = 5_000
 _WORTH_PARSING = re.compile(
     rb"fetch|XMLHttpRequest|axios|\.ajax|getJSON|sendBeacon|WebSocket|EventSource|baseURL|socket\.io|\bio\(|https?://|"
     rb"\.(?:get|post|put|patch|delete)\(|window\.|export|import"
@@ -65,7 +66,7 @@ def read_module(source: str) -> Module:
 def _read_module(source: str) -> Module:
     encoded = source.encode("utf-8", "replace")
     module = Module(encoded[:MAX_SOURCE_BYTES], unread="long" if len(encoded) > MAX_SOURCE_BYTES else "")
-    if _WORTH_PARSING.search(module.source):
+    if len(module.source) <= MAX_SMALL_BYTES or _WORTH_PARSING.search(module.source):
         if _is_too_nested(module.source):
             module.unread = "nested"
         else:
@@ -125,6 +126,8 @@ def _lay_out_scopes(module: Module, nodes: list[Node]) -> None:
             module.declarations.setdefault(innermost, []).append((node, innermost))
         innermost = Scope(innermost, module, end_byte, start_byte, node if is_function else None)
         module.scopes[node.id] = innermost
+        if kind == "for_in_statement" and node.child_by_field_name("kind") is not None:
+            module.declarations[innermost] = [(node, innermost)]
         _turn(module, start_byte, innermost)
     while innermost.parent is not None:
         _turn(module, innermost.end_byte, innermost.parent)

@@ -63,7 +63,7 @@ class Binding:
     node: Node | None = None
     path: Path = ()
     default: Node | None = None  # of a destructured name
-    function: Node | None = None  # of a parameter
+    function: Node | None = None  # of a parameter; of a loop's variable, the loop
     index: int = 0  # of a parameter
     source: str = ""  # of an import
     imported: str = ""  # "default", "*", or the exported name
@@ -123,6 +123,10 @@ class _Declarations:
                 name, value = declarator.child_by_field_name("name"), declarator.child_by_field_name("value")
                 if name is not None:
                     self._add_pattern(name, Binding("", "variable", around, value))
+            return
+        if node.type == "for_in_statement":  # like the parameter of a function that is called for each
+            if (left := node.child_by_field_name("left")) is not None:
+                self._add_pattern(left, Binding("", "parameter", self.scope, None, (), None, node, 0))
             return
         name = node.child_by_field_name("name")
         if name is not None:

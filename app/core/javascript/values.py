@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from tree_sitter import Node
 
+from app.core.elements import Element
 from app.core.javascript.modules import Module
 from app.core.javascript.scopes import Binding, Scope
 from app.core.urls import resolve
@@ -95,6 +96,7 @@ class Argument:
     scope: Scope
     environment: Environment
     is_rest: bool = False
+    value: "Value | None" = None  # instead of nodes: what one round of a loop hands over
 
 
 NOTHING_BOUND: Environment = {}
@@ -108,6 +110,7 @@ class Page:
     base: str
     modules: Mapping[str, Module] = field(default_factory=dict)  # by absolute URL; inline scripts under "inline:<n>"
     classic: tuple[str, ...] = ()  # keys of scripts that share the global scope, in page order
+    elements: tuple[Element, ...] = ()  # of its markup, that hand something to scripts
 
     def key_of(self, module: Module) -> str:
         return next((key for key, value in self.modules.items() if value is module), "")
