@@ -84,6 +84,8 @@ def parse_target(text: str) -> str:
         raise InvalidTarget(f"“{_short(typed)}” is not an address. Write it like https://app.example or localhost:3000.")
     if url.username or url.password:
         raise InvalidTarget(_CREDENTIALS)
+    if url.port == "0":
+        raise InvalidTarget("0 is not a port: nothing listens there. Write the port that your application prints when it starts.")
     if url.hostname.strip(".") == "":
         raise InvalidTarget(f"“{_short(typed)}” has no host name.")
     return without_fragment(url.href)

@@ -4,6 +4,7 @@ What to ask next is decided from what came back, by the pure functions of `app.c
 """
 
 import asyncio
+import re
 import secrets
 import time
 from collections import Counter
@@ -49,6 +50,7 @@ SCRIPT_BYTES = 3_000_000
 API_BYTES = 512_000
 TIMEOUT_S = 8.0
 MAX_LATE = 3  # answers of one host that time out, before it is left alone
+MAX_UNANSWERED = 2  # requests to a host that has not answered any yet
 SCAN_TIMEOUT_S = 60.0  # whatever happens, a scan ends
 
 HTML: Headers = (("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),)
@@ -85,13 +87,16 @@ class Scan:
         self.exchanges: list[Exchange | None] = []
         self.judged: list[JudgedCall] = []
         self.notes: list[str] = []
-        self.slowed: set[str] = set()  # origins that are asked no more: they answered 429, or were too slow too often
+        self.slowed: set[str] = set()  # origins that are asked no more: they answered 429, were too slow too often, or do not answer
         self.late: Counter[str] = Counter()  # origin → answers that did not end in time
+        self.answered: set[str] = set()  # origins
+        self.unanswered: Counter[str] = Counter()  # origin → requests that met nobody, or silence
         self.phase = PHASES[0]
         self.started = time.monotonic()
         self.random = secrets.token_hex(6)  # a path nobody has
         self._on_progress = on_progress or (lambda progress: None)
         self._silent: dict[tuple[str, str], Exchange] = {}  # by method and URL: what did not answer in time
+        self._dead: dict[str, Exchange] = {}  # by origin that does not answer: how it failed
         self._recent: dict[tuple[str, str, Headers], asyncio.Task[Exchange | None]] = {}
 
     def done(self) -> tuple[Exchange, ...]:
@@ -113,9 +118,9 @@ class Scan:
         """Send one request and record it. None when the budget is used up or the host asked us to slow down.
 
         The same question (method, URL, headers) is asked once; who asks again gets the same exchange. So does who asks an
-        address that did not answer in time: other headers would not wake it.
+        address that did not answer in time: other headers would not wake it. And of an origin that answers nobody, its failure.
         """
-        if silent := self._silent.get((method, url)):
+        if silent := self._silent.get((method, url)) or self._dead.get(origin_of(url)):
             return silent
         key = (method, url, headers)
         if key not in self._recent:
@@ -143,7 +148,7 @@ class Scan:
         )
 
     async def _send(self, url: str, send: Callable[[int], Awaitable[Exchange]]) -> Exchange | None:
-        origin = origin_of(url)
+        origin = re.sub(r"^ws", "http", origin_of(url))  # a host's sockets are behind the same server
         if origin in self.slowed:
             return None
         if len(self.exchanges) >= BUDGET:
@@ -161,9 +166,21 @@ class Scan:
             if self.late[origin] >= MAX_LATE and origin not in self.slowed:
                 self.slowed.add(origin)
                 self.note(f"{urlsplit(url).netloc} did not end {MAX_LATE} answers within {TIMEOUT_S:.0f} s each, so it was asked no more.")
+        self._count_unanswered(origin, exchange)
         text, severity = noted(exchange)
         self._on_progress(Progress(phase, exchange, text, severity))
         return exchange
+
+    def _count_unanswered(self, origin: str, exchange: Exchange) -> None:
+        """Give an origin up that let a few requests fail and answered none: each more would cost its whole time limit."""
+        if exchange.response is not None:
+            self.answered.add(origin)
+        elif exchange.failure in (Failure.TIMEOUT, Failure.CONNECT) and origin not in self.answered:
+            self.unanswered[origin] += 1
+            if self.unanswered[origin] >= MAX_UNANSWERED and origin not in self._dead:
+                self._dead[origin] = exchange
+                self.slowed.add(origin)
+                self.note(f"{urlsplit(exchange.url).netloc} does not answer; its seams are unknown.")
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -213,9 +230,14 @@ class Scan:
         calls = order_calls(inventory)
         asked = calls[:MAX_CALLS]
         bases = dict.fromkeys([f"{inventory.page_origin}/api/", *inventory.api_bases])
-        await gather(self.ask(Purpose.MISSING_API, f"{base}{self.random}", JSON) for base in list(bases)[:4])
         urls = list(dict.fromkeys(call.url for call in asked))
-        await gather(self.ask(Purpose.ENDPOINT, url, JSON) for url in urls[:4])
+        # At once: an API that answers nothing costs its time limit once, not in each phase.
+        await gather(
+            [
+                *(self.ask(Purpose.MISSING_API, f"{base}{self.random}", JSON) for base in list(bases)[:4]),
+                *(self.ask(Purpose.ENDPOINT, url, JSON) for url in urls[:4]),
+            ]
+        )
         await gather(self.ask(Purpose.SLASH, slash_variant(url), JSON) for url in urls[:3])
         upgrade = upgrades_insecure_requests(page_exchange(self.request, self.done()))
         room = max(0, (BUDGET - RESERVE - len(self.exchanges)) // 2)  # a preflight and an answer each

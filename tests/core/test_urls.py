@@ -50,6 +50,8 @@ def test_what_a_person_types_becomes_an_absolute_url(typed: str, url: str):
         ("http://app.example:99999", "not an address"),
         ("x" * 9000, "longer"),
         ("http://...", "no host name"),
+        ("http://127.0.0.1:0/", "0 is not a port"),
+        ("localhost:00", "0 is not a port"),
     ],
 )
 def test_what_is_no_target_is_refused_with_a_sentence(typed: str, word: str):

@@ -212,6 +212,32 @@ async def test_a_host_that_ends_no_answer_is_asked_no_more_and_the_report_says_s
     assert len(report.requests) < 16
 
 
+async def test_an_api_that_never_answers_is_left_alone_after_a_few_requests(monkeypatch):
+    monkeypatch.setattr("app.engine.scan.TIMEOUT_S", 0.3)
+    async with site(lambda *_: Unfinished()) as api:
+        calls = "".join(f"fetch('{api.url}/api/{name}',{{headers:{{'X-A':'1'}}}});" for name in "abcdef")
+        async with site(spa(f"{calls}new WebSocket('{api.url.replace('http', 'ws')}/ws')")) as served:
+            report = await scan(f"{served.url}/")
+    host = api.url.removeprefix("http://")
+    assert report.site.notes == (f"{host} does not answer; its seams are unknown.",)
+    assert len(api.asked) <= 5  # those under way at the same time
+    assert [call.allowed for call in report.calls] == [None] * 6
+    assert report.site.sentence.startswith("No call could be judged: 127.0.0.1 does not answer within")
+    assert any(path.startswith("/api/") for _, path, _ in served.asked)  # the page's own origin is examined all the same
+
+
+async def test_an_api_with_one_slow_address_is_not_given_up(monkeypatch):
+    monkeypatch.setattr("app.engine.scan.TIMEOUT_S", 0.3)
+    quick = spa("")
+    async with (
+        site(lambda method, path, headers: Unfinished() if "/slow" in path else quick(method, path, headers)) as api,
+        site(spa(f"fetch('{api.url}/api/quick');fetch('{api.url}/api/slow')")) as served,
+    ):
+        report = await scan(f"{served.url}/")
+    assert {call.url.rpartition("/")[2]: call.allowed for call in report.calls} == {"quick": False, "slow": None}
+    assert "its seams are unknown" not in " ".join(report.site.notes)
+
+
 async def test_an_address_that_does_not_answer_is_asked_once(monkeypatch):
     monkeypatch.setattr("app.engine.scan.TIMEOUT_S", 0.3)
     page = spa("fetch('/api/poll')")
