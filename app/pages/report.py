@@ -92,7 +92,11 @@ def _findings() -> rx.Component:
         rx.cond(
             ReportState.total > 0,
             rx.el.ul(rx.foreach(ReportState.findings, _finding), class_name="fl"),
-            empty("No findings", "What a scan can see from outside is in order. Calls that it did not see can be added by hand."),
+            rx.cond(
+                ReportState.notes.length() > 0,
+                empty("No findings", "In what could be read. What limited this scan is named above; what it hid may be at fault."),
+                empty("No findings", "What a scan can see from outside is in order. Calls that it did not see can be added by hand."),
+            ),
         ),
         aside=ReportState.total,
         tools=(rx.cond(ReportState.chips.length() > 1, filters),),
