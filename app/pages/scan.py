@@ -20,6 +20,7 @@ from app.state.scan import FoundRow, PhaseRow, RequestRow, ScanState
 def page() -> rx.Component:
     return app_shell(
         favicon(ScanState.icon),
+        rx.match(ScanState.view, ("running", _refused()), ("done", _refused()), rx.fragment()),
         rx.match(
             ScanState.view,
             ("running", _running()),
@@ -34,6 +35,11 @@ def page() -> rx.Component:
         crumbs=[Crumb("Scans", "/scans"), Crumb(rx.cond(ScanState.host != "", ScanState.host, "Scan"))],
         actions=[rx.cond(ScanState.view == "done", rx.fragment(*report_actions()))],
     )
+
+
+def _refused() -> rx.Component:
+    """Say why a button of a page that has no other place for it did nothing: too many scans under way, for example."""
+    return rx.cond(ScanState.error != "", note(ScanState.error, glyph_name="degraded", role="alert"))
 
 
 def _loading() -> rx.Component:

@@ -233,6 +233,8 @@ class ScanState(rx.State):
         """Queue the same request again and show the new scan."""
         try:
             yield rx.redirect(f"/scans/{await scans.rescan(await actor_of(self), self._id)}")
+        except Unauthenticated:
+            yield rx.redirect(sign_in_path(f"/scans/{self._id}"))
         except SeamwatchError as error:
             self.error = error.message
 
