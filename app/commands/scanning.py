@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from app.core.observation import ScanRequest
+from app.core.redact import redact_url
 from app.core.report import Report
 from app.core.urls import InvalidTarget, parse_stand_in
 from app.engine.scan import Progress, ScanFailed, run
@@ -81,4 +82,6 @@ def _show(progress: Progress) -> None:
         return
     answer = str(exchange.status) if exchange.response else exchange.failure.value if exchange.failure else "-"
     noted = f"  {progress.noted}" if progress.noted else ""
-    typer.echo(f"{exchange.id:>3} {exchange.method:<7} {exchange.url} {answer} {exchange.timing.total_ms:.0f} ms{noted}", err=True)
+    typer.echo(
+        f"{exchange.id:>3} {exchange.method:<7} {redact_url(exchange.url)} {answer} {exchange.timing.total_ms:.0f} ms{noted}", err=True
+    )

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from app.core.exchange import Headers
+from app.core.observation import ScanRequest
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-access-token",
                             "x-csrftoken", "x-csrf-token", "x-xsrf-token", "x-amz-security-token"})  # fmt: skip
@@ -103,3 +105,19 @@ def redact_evidence(text: str) -> str:
     """Return a quoted piece of evidence (header lines, source) with secrets hashed."""
     kept = _COOKIE_LINE.sub(lambda match: match[1] + (match[2] if "sha256:" in match[2] else redact_set_cookie(match[2])), text)
     return redact_text(kept)
+
+
+def redact_request(request: ScanRequest) -> ScanRequest:
+    """Return what a scan was asked for with the secrets in its addresses hashed."""
+    calls = tuple(
+        replace(
+            call,
+            url=redact_url(call.url),
+            template=redact_text(call.template),
+            headers=redact_headers(call.headers),
+            source=replace(call.source, excerpt=redact_evidence(call.source.excerpt)),
+        )
+        for call in request.calls
+    )
+    api_url = redact_url(request.api_url) if request.api_url else request.api_url
+    return replace(request, page_url=redact_url(request.page_url), api_url=api_url, calls=calls)

@@ -14,7 +14,7 @@ from app.core.scan_events import RequestLine, ScanStatus
 from app.engine.scan import OnProgress, Progress, ScanFailed
 from app.engine.scan import run as run_scan
 from app.net import Net
-from app.services import scan_feed, scan_queue
+from app.services import scan_feed, scan_queue, sessions
 from app.services.scan_queue import Claim
 
 logger = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class ScanWorker:
             if lost := await scan_queue.recover():
                 logger.warning("%d scans had lost their worker", lost)
             await scan_queue.purge()
+            await sessions.purge()
 
     def _start(self, claim: Claim) -> None:
         news: asyncio.Queue[Progress | None] = asyncio.Queue()

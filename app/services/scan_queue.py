@@ -19,7 +19,7 @@ from app.core.scan_events import ScanStatus
 from app.db import reading, transaction
 from app.models import Scan, now
 from app.services import scan_feed
-from app.services.scans import RESTORABLE
+from app.services.scans import RESTORABLE, forget_secrets
 
 LEASE = timedelta(seconds=15)
 MAX_ATTEMPTS = 2  # a scan that takes the process down must not do so for ever
@@ -111,6 +111,8 @@ async def _end(claim: Claim, status: ScanStatus, **values: object) -> None:
             # Cancelled before it ended: that is what people were told, so it stands.
             status, values = ScanStatus.CANCELLED, {}
             kept = await db.exec(held.values(**{**ended, "status": status.value}))
+        if kept.rowcount == 1:
+            await forget_secrets(db, claim.row_id)
     if kept.rowcount == 1:
         await scan_feed.publish(claim.public_id, status, error=str(values.get("error", "")))
 
@@ -148,6 +150,8 @@ async def recover() -> int:
                     finished_at=now() if status.final else None,
                 )
             )
+            if changed.rowcount == 1 and status.final:
+                await forget_secrets(db, row_id)
         if changed.rowcount == 1:
             await scan_feed.publish(public_id, status, error=error)
     return len(found)

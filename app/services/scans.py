@@ -16,7 +16,7 @@ from app.core.comparison import Difference
 from app.core.comparison import compare as compare_reports
 from app.core.inventory import UNKEPT, Call
 from app.core.observation import ScanRequest
-from app.core.redact import redact_header
+from app.core.redact import redact_header, redact_request, redact_url
 from app.core.report import Report
 from app.core.scan_events import ScanEvent, ScanStatus
 from app.db import reading, transaction
@@ -158,8 +158,8 @@ async def _queue(actor: Actor, request: ScanRequest) -> str:
                 workspace_id=actor.workspace_id,
                 created_by=actor.user_id,
                 request=_REQUEST.dump_json(request).decode(),
-                page_url=request.page_url,
-                api_url=request.api_url or "",
+                page_url=redact_url(request.page_url),
+                api_url=redact_url(request.api_url or ""),
             )
         )
     await scan_feed.publish(public_id, ScanStatus.QUEUED)
@@ -229,8 +229,17 @@ async def _cancel(db: AsyncSession, scan: Scan) -> None:
     # Two statements, each deciding for itself: the worker may claim or finish the scan between reading and writing it.
     this = update(Scan).where(col(Scan.id) == scan.id)
     waiting = this.where(col(Scan.status) == ScanStatus.QUEUED.value)
-    await db.exec(waiting.values(status=ScanStatus.CANCELLED.value, finished_at=now()))
+    if (await db.exec(waiting.values(status=ScanStatus.CANCELLED.value, finished_at=now()))).rowcount:
+        await forget_secrets(db, scan.id)
     await db.exec(this.where(col(Scan.status) == ScanStatus.RUNNING.value).values(cancel_requested_at=now()))
+
+
+async def forget_secrets(db: AsyncSession, row_id: int | None) -> None:
+    """Hash the secrets in the addresses of a scan that has ended; while it waits or runs they are needed."""
+    asked = (await db.exec(select(Scan.request).where(Scan.id == row_id))).one()
+    kept = _REQUEST.dump_json(redact_request(_REQUEST.validate_json(asked))).decode()
+    if kept != asked:
+        await db.exec(update(Scan).where(col(Scan.id) == row_id).values(request=kept))
 
 
 async def delete(actor: Actor | None, scan_id: str) -> None:
@@ -252,9 +261,12 @@ async def restore(actor: Actor | None, scan_id: str) -> None:
 
 
 async def rescan(actor: Actor | None, scan_id: str) -> str:
-    """Queue the same request again and return the new scan's id."""
+    """Queue the same request again and return the new scan's id. Raises Conflict where a secret in an address is gone."""
     actor = require(actor, Action.START_SCANS)
-    return await _queue(actor, (await get(actor, scan_id)).request)
+    request = (await get(actor, scan_id)).request
+    if any("sha256:" in url for url in (request.page_url, request.api_url or "", *(call.url for call in request.calls))):
+        raise Conflict("An address of this scan held a secret, which was not kept. Enter the addresses again.")
+    return await _queue(actor, request)
 
 
 async def compare(actor: Actor | None, older_id: str, newer_id: str) -> Comparison:

@@ -9,10 +9,10 @@ import secrets
 import time
 from datetime import timedelta
 
-from sqlmodel import col, select, update
+from sqlmodel import col, delete, select, update
 
 from app.db import reading, transaction
-from app.models import Membership, User, WebSession, Workspace, now
+from app.models import Membership, OwnerLink, User, WebSession, Workspace, now
 from app.services.access import Actor, Role
 from app.settings import settings
 
@@ -108,3 +108,10 @@ async def revoke(cookie_header: str) -> None:
         query = update(WebSession).where(col(WebSession.token_hash) == token_hash, col(WebSession.revoked_at).is_(None))
         await db.exec(query.values(revoked_at=now()))
     _cache[token_hash] = (time.monotonic() + CACHE_S, None)
+
+
+async def purge() -> int:
+    """Remove sessions and owner links that ended of themselves. Return how many."""
+    async with transaction() as db:
+        ended = [await db.exec(delete(table).where(col(table.expires_at) < now())) for table in (WebSession, OwnerLink)]
+    return sum(result.rowcount for result in ended)

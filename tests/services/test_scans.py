@@ -200,6 +200,19 @@ async def test_scanning_again_asks_the_same(cast: Cast):
     assert (await scans.get(cast.alice, again)).request == (await scans.get(cast.alice, first)).request
 
 
+async def test_a_secret_in_an_address_is_gone_when_its_scan_has_ended(cast: Cast):
+    secret = "t0p-s3cret-value"
+    form = ScanForm(f"http://app.test/?token={secret}", f"http://api.test/?api_key={secret}", (CallForm("GET", f"/x?token={secret}"),))
+    ended = [await done(cast.alice, form=form), await scans.start(cast.alice, form)]
+    await scans.cancel(cast.alice, ended[1])
+    for scan_id in ended:
+        detail = await scans.get(cast.alice, scan_id)
+        assert secret not in repr(detail)
+        assert "token=sha256:" in detail.row.page_url
+        with pytest.raises(Conflict, match="held a secret"):
+            await scans.rescan(cast.alice, scan_id)
+
+
 async def test_one_user_may_have_so_many_scans_under_way(cast: Cast):
     for _ in range(5):
         await scans.start(cast.alice, FORM)

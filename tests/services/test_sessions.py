@@ -6,8 +6,8 @@ import pytest
 from sqlmodel import col, select, update
 
 from app import db
-from app.models import Membership, User, WebSession, now
-from app.services import sessions
+from app.models import Membership, OwnerLink, User, WebSession, now
+from app.services import owner_link, sessions
 from tests.conftest import Cast
 
 
@@ -61,6 +61,16 @@ async def test_an_expired_session_stands_for_nobody(cast: Cast):
     cookie = await signed_in(cast)
     await change(update(WebSession).values(expires_at=now() - timedelta(seconds=1)))
     assert await sessions.actor(cookie) is None
+
+
+async def test_sessions_and_links_that_ended_of_themselves_are_removed(cast: Cast):
+    await sessions.create(cast.alice.user_id, cast.alice.workspace_id, "owner_link")
+    await change(update(WebSession).values(expires_at=now() - timedelta(seconds=1)))
+    await sessions.create(cast.alice.user_id, cast.alice.workspace_id, "owner_link")
+    await owner_link.issue()
+    await change(update(OwnerLink).values(expires_at=now() - timedelta(seconds=1)))
+    assert await sessions.purge() == 2
+    assert await sessions.purge() == 0
 
 
 async def test_a_disabled_user_is_nobody(cast: Cast):
