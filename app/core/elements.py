@@ -72,18 +72,18 @@ def few(elements: Iterator[Element]) -> tuple[Element, ...]:
     return tuple(found)
 
 
-def select(elements: Sequence[Element], selector: str) -> Element | None:
-    """Return the first element that a simple selector matches: `#id`, `meta[name="x"]`, `div.app[data-api]`, `body`.
+def select(elements: Sequence[Element], selector: str) -> Iterator[Element]:
+    """Yield the elements that a simple selector matches: `#id`, `meta[name="x"]`, `div.app[data-api]`, `body`.
 
     A bare tag only counts for those of which a page has one, and for custom elements: of the others, the first may not be kept.
     """
     written = _SELECTOR.fullmatch(selector) if len(selector) <= MAX_SELECTOR_CHARS else None
     if written is None:
-        return None
+        return
     tag, conditions = (written[1] or "*").lower(), list(_CONDITION.finditer(written[2]))
     if "".join(condition[0] for condition in conditions) != written[2] or not (conditions or tag in ("html", "body") or "-" in tag):
-        return None
-    return next((element for element in elements if tag in ("*", element.tag) and all(_meets(element, one) for one in conditions)), None)
+        return
+    yield from (element for element in elements if tag in ("*", element.tag) and all(_meets(element, one) for one in conditions))
 
 
 def _meets(element: Element, condition: re.Match[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from app.core.elements import Element, select
@@ -20,23 +21,30 @@ MAX_FIELDS = 200
 MAX_ITEMS = 50
 # Objects that look elements up: what they find is found in the whole page.
 LOOKS_UP = frozenset({"document", "document.head", "document.body", "document.documentElement"})
+LOOK_UPS = frozenset({"getElementById", "querySelector", "querySelectorAll", "getElementsByName"})
+MAX_FOUND = 6  # of querySelectorAll
 _DASHED = re.compile(r"-([a-z])")
 
 
 def looked_up(evaluator: Evaluator, name: str, first: Value) -> Value:
-    """Return what `document.getElementById(first)` or `document.querySelector(first)` gives."""
+    """Return what `document.getElementById(first)`, `document.querySelector(first)` and their like give."""
     wanted = text_of(first).known
     if wanted is None:
         return Unknown(name)
     elements = evaluator.page.elements
     if name == "getElementById":
         return _element(next((element for element in elements if element.attribute("id") == wanted), None), name)
-    return _element(select(elements, wanted), name)
+    if name == "getElementsByName":
+        wanted = f'[name="{wanted}"]'
+    found = [_element(element, name) for element in islice(select(elements, wanted), MAX_FOUND)]
+    if name == "querySelector":
+        return found[0] if found else Unknown(name)
+    return Listing(tuple(found)) if found else Unknown(name)
 
 
 def own_element(evaluator: Evaluator, name: str) -> Value:
     """Return `document.body` or `document.documentElement`."""
-    return _element(select(evaluator.page.elements, "body" if name == "body" else "html"), name)
+    return _element(next(select(evaluator.page.elements, "body" if name == "body" else "html"), None), name)
 
 
 def current_script(evaluator: Evaluator, module: Module) -> Value:

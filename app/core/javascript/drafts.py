@@ -12,8 +12,10 @@ from app.core.javascript.values import (
     Constant,
     Environment,
     Instance,
+    Listing,
     Record,
     Text,
+    Unknown,
     Value,
     text_of,
 )  # fmt: skip
@@ -69,7 +71,13 @@ def word_of(value: Value | None, default: str) -> str:
 
 
 def argument_of(evaluator: Evaluator, site: CallSite, index: int, env: Environment) -> Value:
-    arguments = site.arguments()
+    arguments = site.arguments()[: index + 1]
+    for place, argument in enumerate(arguments):
+        if argument.type == "spread_element":
+            spread = evaluator.evaluate(argument.named_children[0] if argument.named_children else None, site.scope, env)
+            if not isinstance(spread, Listing):
+                return Unknown()
+            return spread.items[index - place] if index - place < len(spread.items) else UNDEFINED
     return evaluator.evaluate(arguments[index], site.scope, env) if index < len(arguments) else UNDEFINED
 
 

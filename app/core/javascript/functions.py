@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tree_sitter import Node
 
-from app.core.javascript.documents import LOOKS_UP, attribute_of, looked_up, parsed_json
-from app.core.javascript.iteration import listed
+from app.core.javascript.documents import LOOK_UPS, LOOKS_UP, attribute_of, looked_up, parsed_json
+from app.core.javascript.iteration import MAX_ROUNDS, bind_round, listed
 from app.core.javascript.members import member_of
 from app.core.javascript.modules import CallSite
 from app.core.javascript.scopes import Binding, Scope
@@ -84,6 +84,8 @@ def _known(evaluator: Evaluator, name: str, site: CallSite, arguments: list[Node
             fields: dict[str, Value] = {"href": text_of(first)}
             fields, is_open = merged(fields, options, is_open=False)
             return Instance("Request", Record(fields, is_open))
+        case "$" | "jQuery" if isinstance(first, Text):
+            return looked_up(evaluator, "querySelector", first)
         case "Boolean":
             return Unknown()
         case _:
@@ -123,7 +125,10 @@ def _method(evaluator: Evaluator, site: CallSite, target: Value, name: str, argu
     is_element = isinstance(target, Instance) and target.kind == "element"
     if name == "getAttribute" and is_element:
         return attribute_of(target, _argument(evaluator, arguments, 0, scope, env, depth))
-    if name in ("getElementById", "querySelector") and (is_element or (isinstance(target, Global) and target.path in LOOKS_UP)):
+    if is_element and name in ("data", "attr"):  # of jQuery
+        first = _argument(evaluator, arguments, 0, scope, env, depth)
+        return attribute_of(target, joined(Text(("data-",)), text_of(first)) if name == "data" else first)
+    if name in LOOK_UPS and (is_element or (isinstance(target, Global) and target.path in LOOKS_UP)):
         return looked_up(evaluator, name, _argument(evaluator, arguments, 0, scope, env, depth))
     if name == "bind" and len(arguments) < 2 and isinstance(target, Global | Closure):
         return target  # fetch.bind(window): only `this` is bound
@@ -218,8 +223,16 @@ def _listing_method(
             return Constant(wanted in items) if wanted is not None and None not in items else Unknown()
         case "filter" | "flat" | "concat":
             return target
+        case "map" if isinstance(first, Closure) and len(target.items) <= MAX_ROUNDS:
+            return Listing(tuple(_mapped(evaluator, first, item, place, env, depth) for place, item in enumerate(target.items)))
         case _:
             return Unknown()
+
+
+def _mapped(evaluator: Evaluator, closure: Closure, item: Value, place: int, env: Environment, depth: int) -> Value:
+    inner = closure.scope.module.scopes.get(closure.node.id)
+    around = {**env, **bind_round(item, place, inner, closure.node, env)} if inner is not None else env
+    return returned(evaluator, closure, None, closure.scope, around, depth)
 
 
 def bind(closure: Closure, arguments: list[Node], scope: Scope, env: Environment) -> dict[Binding, Argument]:
@@ -242,8 +255,8 @@ def bind(closure: Closure, arguments: list[Node], scope: Scope, env: Environment
     return bound
 
 
-def returned(evaluator: Evaluator, closure: Closure, arguments: list[Node], scope: Scope, env: Environment, depth: int) -> Value:
-    """Return what a function of the script returns for these arguments: its first return whose value can be told."""
+def returned(evaluator: Evaluator, closure: Closure, arguments: list[Node] | None, scope: Scope, env: Environment, depth: int) -> Value:
+    """Return what a function of the script returns for these arguments (None: bound already): its first return that can be told."""
     inner = closure.scope.module.scopes.get(closure.node.id)
     body = closure.node.child_by_field_name("body")
     if inner is None or body is None:
@@ -259,9 +272,16 @@ def returned(evaluator: Evaluator, closure: Closure, arguments: list[Node], scop
 
 
 def _first_return(
-    evaluator: Evaluator, closure: Closure, body: Node, inner: Scope, arguments: list[Node], scope: Scope, env: Environment, depth: int
+    evaluator: Evaluator,
+    closure: Closure,
+    body: Node,
+    inner: Scope,
+    arguments: list[Node] | None,
+    scope: Scope,
+    env: Environment,
+    depth: int,
 ) -> Value:
-    bound = {**env, **bind(closure, arguments, scope, env)}
+    bound = {**env, **bind(closure, arguments, scope, env)} if arguments is not None else env
     if body.type != "statement_block":
         return evaluator.evaluate(body, inner, bound, depth)
     value: Value = Unknown()

@@ -58,6 +58,8 @@ def bind_round(value: Value, place: int, parameters: Scope, function: Node, env:
 
 def listed(how: str, value: Value) -> Value:
     """Return `Object.keys(value)`, `Object.values(value)` or `Object.entries(value)`."""
+    if isinstance(value, Listing):
+        value = Record({str(place): item for place, item in enumerate(value.items)})
     if not isinstance(value, Record) or value.is_open:
         return Unknown(how)
     pairs = list(value.fields.items())[:MAX_ROUNDS]
