@@ -22,7 +22,7 @@ class NavItem:
     icon: IconName
 
 
-# Later pages slot in here, in the order of look.md: Overview, Sites, Monitors, Incidents, Status pages, CORS lab.
+# Later pages slot in here, in this order: Overview, Sites, Monitors, Incidents, Status pages, CORS lab.
 NAV = (NavItem("Scans", "/scans", "layers"), NavItem("CORS lab", "/cors", "flask"))
 PUBLIC_NAV = (NavItem("Scan", "/", "search"), NavItem("CORS lab", "/cors", "flask"), NavItem("Findings", "/findings", "list"))
 
