@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from tree_sitter import Node
+
 from app.core.inventory import Call, SocketUse, Source, SourceKind
 from app.core.javascript.aliases import calls_of_renamed_fetch, names_abroad
 from app.core.javascript.clients import recognise_axios, recognise_get_json, recognise_jquery, recognise_verb
@@ -87,6 +89,7 @@ class _Requests:
         self.calls: dict[Call, None] = {}
         self.sockets: dict[SocketUse, None] = {}
         self.sites_of: dict[int, list[CallSite]] = {}
+        self.handed_as: dict[int, list[Node]] = {}
 
     def read(self) -> Requests:
         candidates = [candidate for module in self.page.modules.values() for candidate in self._candidates(module)]
@@ -163,19 +166,47 @@ class _Requests:
             parent = binding.scope.parent
             if parent is None:
                 continue
-            if is_loop(binding.function):
-                self.evaluator.begin({}, env)
-                module, parameters = parent.module, binding.scope
-                values = rounds(self.evaluator, binding.function, module, env)
-                if values:
-                    each = [bind_round(value, place, parameters, binding.function, env) for place, value in enumerate(values)]
-                    return [{**env, **bound} for bound in each]
-                continue
             closure = Closure(binding.function, parent)
-            sites = self._call_sites(closure)
-            if sites:
-                return [{**env, **bind(closure, call.arguments(), call.scope, NOTHING_BOUND if call is site else env)} for call in sites]
+            instances: list[Environment] = []
+            if not is_loop(binding.function):
+                sites = self._call_sites(closure)
+                instances = [
+                    {**env, **bind(closure, call.arguments(), call.scope, NOTHING_BOUND if call is site else env)} for call in sites
+                ]
+            instances += self._rounds(closure, env)
+            if instances:
+                return instances
         return []
+
+    def _rounds(self, closure: Closure, env: Environment) -> list[Environment]:
+        """Return one environment for each round of the loops that the function is the body of, or is handed to by its name."""
+        function, module = closure.node, closure.scope.module
+        parameters = module.scopes.get(function.id)
+        if parameters is None:
+            return []
+        found: list[Environment] = []
+        for handed in [function] if is_loop(function) else self._handed(closure):
+            self.evaluator.begin({}, env)
+            for place, value in enumerate(rounds(self.evaluator, handed, module, env)):
+                found.append({**env, **bind_round(value, place, parameters, function, env)})
+        return found
+
+    def _handed(self, closure: Closure) -> list[Node]:
+        """Return the arguments in `list.map(name)` that name the function."""
+        if closure.node.id in self.handed_as:
+            return self.handed_as[closure.node.id]
+        module = closure.scope.module
+        names = set(module.names_of(closure.node))
+        found = self.handed_as[closure.node.id] = []
+        for site in [site for name in ("map", "forEach") for site in islice(module.calls_of(name), MAX_LOOKED_AT)] if names else ():
+            first = next(iter(site.arguments()), None)
+            if first is None or first.type != "identifier" or module.text(first) not in names:
+                continue
+            self.evaluator.begin({})
+            value = self.evaluator.evaluate(first, site.scope, NOTHING_BOUND)
+            if isinstance(value, Closure) and value.node.id == closure.node.id:
+                found.append(first)
+        return found
 
     def _call_sites(self, closure: Closure) -> list[CallSite]:
         if closure.node.id in self.sites_of:
