@@ -75,6 +75,7 @@ _DJANGO_HEADERS = both(
     header("x-content-type-options", "^nosniff$"),
     header("referrer-policy", "^same-origin$"),
     header("cross-origin-opener-policy", "^same-origin$"),
+    _without("cross-origin-resource-policy"),  # Django never sends it; other hardening that sends the same four does
 )
 _ENGINEIO = (
     r'"(?:The client is using an unsupported version of the Socket\.IO or Engine\.IO protocols|Not an accepted origin\.)|"Invalid session'

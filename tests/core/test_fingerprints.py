@@ -47,6 +47,17 @@ def test_below_half_nothing_is_said_and_below_85_it_is_likely():
     assert LIKELY < 0.8 < YES
 
 
+def test_four_headers_are_djangos_only_where_nothing_says_they_are_anothers():
+    four = (
+        ("x-frame-options", "DENY"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+    )
+    assert ("Django", "/") in seen(page("<p>", *four))
+    assert ("Django", "/") not in seen(page("<p>", *four, ("cross-origin-resource-policy", "same-origin")))
+
+
 def test_the_error_page_of_another_framework_takes_most_of_the_confidence():
     cookie = ("set-cookie", "csrftoken=" + "a" * 32 + "; Max-Age=31449600; SameSite=Lax")
     alone = seen(page("<p>", cookie))[("Django", "/")]
