@@ -198,7 +198,7 @@ def trouble_note() -> rx.Component:
         button(icon_name="x", kind="ghost", size="sm", aria_label="Close", on_click=TroubleState.close),
         class_name="toast appear",
     )  # fmt: skip
-    return rx.el.div(rx.cond(TroubleState.said != "", shown), class_name="toasts", role="alert")
+    return rx.el.div(rx.cond(TroubleState.said != "", shown), class_name="toasts", aria_live="assertive")
 
 
 def favicon(name: str | rx.Var[str] = "favicon") -> rx.Component:
