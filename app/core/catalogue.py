@@ -145,7 +145,7 @@ ENTRIES = (
     ),
     Entry(
         "DEP-01",
-        Severity.HIGH,
+        Severity.CRITICAL,
         SeamKind.DELIVERY,
         "The bundle calls a development host",
         "An address such as `http://localhost:8000` was built into the scripts. It works on the developer's machine, and nowhere else.",

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.core.catalogue import ENTRIES
 from app.core.findings import Severity
 from app.core.observation import ScanRequest
 from app.core.report import Report
@@ -47,6 +48,8 @@ async def test_scan_finds_exactly_what_is_wrong(offers: Offers, report: Report, 
     weighty = [finding for finding in report.findings if finding.severity.rank <= Severity.MEDIUM.rank]
     assert sorted(finding.code for finding in weighty) == sorted(offers[name, variant].variant.findings)
     assert all(finding.evidence and finding.explanation and finding.mends for finding in weighty)
+    listed = {entry.code: entry.severity for entry in ENTRIES}
+    assert [finding.severity for finding in weighty] == [listed[finding.code] for finding in weighty]
 
 
 @pytest.mark.parametrize("name", RIGHT_ONES)
