@@ -18,20 +18,23 @@ PURE = {"can_ada", "publicsuffixlist", "pydantic", "pydantic_core", "selectolax"
 # room: (rooms it may import, third-party packages it may import)
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "core": ({"core"}, PURE),
-    "settings": ({"core"}, set()),
+    "settings": ({"core", "settings"}, set()),
     "node": (set(), set()),
     "db": ({"settings"}, SQL),
-    "models": ({"core"}, SQL),
+    "models": ({"core", "models"}, SQL),
     "migrations": ({"db", "settings"}, SQL | {"alembic"}),
     "live": (set(), set()),
     # net and probes: the lab asks a server while its user waits. Scans, which take longer, are the engine's.
-    "services": ({"core", "db", "live", "models", "net", "probes", "services", "settings"}, SQL | {"pydantic"}),
+    "services": (
+        {"core", "db", "live", "models", "net", "probes", "services", "settings"},
+        SQL | {"cryptography", "joserfc", "limits", "pydantic", "webauthn"},
+    ),
     "net": ({"core", "net", "settings"}, {"pycurl", "certifi"}),
     "probes": ({"core", "net", "probes"}, {"websockets", "h11"}),
     "engine": ({"core", "engine", "net", "probes", "services"}, set()),
     "walls": ({"services", "settings", "walls"}, {"starlette"}),
     "api": ({"api", "core", "services"}, WEB | {"pydantic"}),
-    "auth": ({"auth", "core", "services", "settings"}, WEB | {"jinja2"}),
+    "auth": ({"auth", "core", "services", "settings"}, WEB | {"authlib", "jinja2", "webauthn"}),
     "commands": (
         {"commands", "core", "db", "engine", "migrations", "net", "probes", "services", "settings"},
         {"jinja2", "markupsafe", "pydantic", "pydantic_core", "rich", "typer"},

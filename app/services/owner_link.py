@@ -14,7 +14,7 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
-from app.models import Installation, Membership, OwnerLink, User, Workspace, now
+from app.models import Installation, LoginLink, Membership, User, Workspace, now
 from app.services.access import Role
 from app.services.errors import Forbidden
 from app.services.sessions import digest
@@ -35,7 +35,7 @@ async def issue() -> str:
     """Make a link and return it: the only time its secret is seen."""
     secret = secrets.token_urlsafe(32)
     async with transaction() as db:
-        db.add(OwnerLink(token_hash=digest(secret), expires_at=now() + LIFETIME))
+        db.add(LoginLink(token_hash=digest(secret), expires_at=now() + LIFETIME))
     return f"{settings().backend_url}/auth/owner?{urlencode({'token': secret})}"
 
 
@@ -46,8 +46,8 @@ async def has_owner() -> bool:
 
 async def usable(token: str) -> bool:
     """Whether the link would work now. Consumes nothing: previews of a link in a chat or a mail client ask this."""
-    query = select(OwnerLink.id).where(
-        OwnerLink.token_hash == digest(token), col(OwnerLink.used_at).is_(None), OwnerLink.expires_at > now()
+    query = select(LoginLink.id).where(
+        LoginLink.token_hash == digest(token), col(LoginLink.used_at).is_(None), LoginLink.expires_at > now()
     )
     async with reading() as db:
         return (await db.exec(query)).first() is not None
@@ -69,8 +69,8 @@ async def consume(token: str, name: str = "") -> Owner:
 async def _consume(token: str, name: str) -> Owner:
     async with transaction() as db:
         used = await db.exec(
-            update(OwnerLink)
-            .where(col(OwnerLink.token_hash) == digest(token), col(OwnerLink.used_at).is_(None), col(OwnerLink.expires_at) > now())
+            update(LoginLink)
+            .where(col(LoginLink.token_hash) == digest(token), col(LoginLink.used_at).is_(None), col(LoginLink.expires_at) > now())
             .values(used_at=now())
         )
         if used.rowcount != 1:

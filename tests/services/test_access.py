@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.services.access import LEAST, Action, Actor, Role, may, require
+from app.services.access import RULES, Action, Actor, Role, may, require
 from app.services.errors import Forbidden, Unauthenticated
 
 
@@ -11,16 +11,22 @@ def actor(role: Role) -> Actor:
 
 
 def test_every_action_names_the_least_role_that_may():
-    assert set(LEAST) == set(Action)
+    assert set(RULES) == set(Action)
 
 
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
         (Role.OWNER, set(Action)),
-        (Role.ADMIN, set(Action)),
-        (Role.EDITOR, set(Action)),
-        (Role.VIEWER, {Action.READ_SCANS}),
+        (Role.ADMIN, set(Action) - {Action.TRANSFER_WORKSPACE, Action.DELETE_WORKSPACE}),
+        (
+            Role.EDITOR,
+            {
+                *(Action.READ_SCANS, Action.START_SCANS, Action.CHANGE_SCANS, Action.READ_MEMBERS),
+                *(Action.READ_SECRETS, Action.CHANGE_SECRETS, Action.MAKE_PERSONAL_TOKENS),
+            },
+        ),
+        (Role.VIEWER, {Action.READ_SCANS, Action.READ_MEMBERS, Action.MAKE_PERSONAL_TOKENS}),
     ],
 )
 def test_what_each_role_may(role: Role, allowed: set[Action]):

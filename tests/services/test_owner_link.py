@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select, update
 
 from app import db
-from app.models import Membership, OwnerLink, User, Workspace, now
+from app.models import LoginLink, Membership, User, Workspace, now
 from app.services import owner_link
 from app.services.errors import Forbidden
 
@@ -59,7 +59,7 @@ async def test_looking_at_a_link_uses_nothing_up():
 async def test_a_link_ends_after_fifteen_minutes():
     secret = await token()
     async with db.transaction() as session:
-        link = (await session.exec(select(OwnerLink))).one()
+        link = (await session.exec(select(LoginLink))).one()
         assert timedelta(minutes=14) < link.expires_at - now() <= timedelta(minutes=15)
         link.expires_at = now() - timedelta(milliseconds=1)
     assert not await owner_link.usable(secret)
@@ -77,7 +77,7 @@ async def test_an_unknown_token_is_refused():
 async def test_only_the_hash_is_stored():
     secret = await token()
     async with db.reading() as session:
-        link = (await session.exec(select(OwnerLink))).one()
+        link = (await session.exec(select(LoginLink))).one()
     assert secret not in link.model_dump_json()
 
 

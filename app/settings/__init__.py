@@ -4,22 +4,25 @@ The environment wins over `.env` (SEAMWATCH_ENV_FILE names another file). Every 
 explains each.
 """
 
+import base64
 import functools
 import ipaddress
 import os
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.core.urls import is_loopback_host, is_private_host, parse_stand_in
+from app.settings import providers as identity_providers
+from app.settings.providers import Provider
 
 VERSION = "0.1.0"
 # How scans of the command line identify themselves; those of an installation say where it is (`Settings.user_agent`).
 USER_AGENT = f"Seamwatch/{VERSION} (scan from the command line)"
 PREFIX = "SEAMWATCH_"
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 WEB = ROOT / os.environ.get("REFLEX_WEB_WORKDIR", ".web")  # where Reflex builds the pages
 MIN_SECRET_LENGTH = 32
 
@@ -42,12 +45,21 @@ class Settings:
     allowed_origins: tuple[str, ...]  # serialized; whose pages may open our socket and send unsafe requests
     allowed_hosts: frozenset[str]  # values of Host that we answer to
     private_targets: bool  # whether loopback and private addresses may be scanned
+    listed_targets: tuple[str, ...]  # networks (CIDR) that may be scanned beside public addresses; only without `private_targets`
     ca_file: Path | None  # more certificate authorities to trust in targets
     resolve: tuple[tuple[str, str], ...]  # ("host:port" in lower case, address), which stands in for DNS
     data_dir: Path
     max_scans: int  # running at the same time
     max_scans_per_user: int  # queued and running, of one user
     scans_per_hour: int  # started by one user
+    providers: tuple[Provider, ...]  # how people sign in, beside links and passkeys
+    join_domains: tuple[str, ...]  # whose verified e-mail addresses may join without an invitation; in lower case
+    join_github_orgs: tuple[str, ...]  # whose members may; in lower case
+    join_role: str  # what those two become in the first workspace
+    join_open: bool  # whether anybody may join, into a workspace of their own
+    vault_keys: tuple[str, ...] = field(repr=False)  # newest first; () when the file in the data directory holds them
+    valkey_url: str = field(repr=False)  # "" for counters in memory
+    trusted_proxies: int  # how many proxies stand in front; so many entries of X-Forwarded-For are believed
 
     @property
     def user_agent(self) -> str:
@@ -156,6 +168,39 @@ def _resolve(text: str) -> tuple[tuple[str, str], ...]:
         raise BadSetting("RESOLVE", str(error)) from None
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(entry.strip())) for entry in text.split(",") if entry.strip())
+    except ValueError as error:
+        raise BadSetting("LISTED_TARGETS", f"{error}. Write networks like 10.20.0.0/16, parted by commas.") from None
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(entry.strip().lower().removeprefix("@") for entry in text.split(",") if entry.strip()))
+
+
+def _providers(get: Callable[[str], str], names: Iterable[str]) -> tuple[Provider, ...]:
+    try:
+        return identity_providers.read(get, names, _origin)
+    except BadSetting:
+        raise
+    except ValueError as error:
+        name, problem = error.args
+        raise BadSetting(name, problem) from None
+
+
+def _vault_keys(text: str) -> tuple[str, ...]:
+    keys = tuple(filter(None, map(str.strip, text.split(","))))
+    for key in keys:
+        try:
+            right = len(base64.urlsafe_b64decode(key)) == 32
+        except ValueError:
+            right = False
+        if not right:
+            raise BadSetting("VAULT_KEYS", "holds something that is no key. `python -m app vault-key` prints a new one.")
+    return keys
+
+
 def _reflex_ports(environ: Mapping[str, str]) -> list[int]:
     """Return the ports Reflex gives its two halves in development: it hands them to its children by the environment."""
     return [int(text) for name in ("FRONTEND", "BACKEND") if (text := environ.get(f"REFLEX_{name}_PORT", "")).isdigit()]
@@ -201,6 +246,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
     if public_url.startswith("https://") and (clear := [entry for entry in origins if entry.startswith("http://")]):
         raise BadSetting("ALLOWED_ORIGINS", f"'{clear[0]}' is not encrypted, but SEAMWATCH_PUBLIC_URL is.")
 
+    # Whoever may scan private addresses can look around in our network: never by default where others sign in.
     private_targets = is_loopback_host(host) and is_loopback_host(public_host)
     if text := get("PRIVATE_TARGETS"):
         private_targets = _switch("PRIVATE_TARGETS", text)
@@ -213,6 +259,14 @@ def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
     data_dir = data_dir if data_dir.is_absolute() else ROOT / data_dir
     database_url = _database_url(get("DATABASE_URL"), data_dir)
     resolve = _resolve(get("RESOLVE"))
+    listed_targets = _networks(get("LISTED_TARGETS"))
+    join_role = get("JOIN_ROLE", "viewer").lower()
+    if join_role not in ("viewer", "editor", "admin"):
+        raise BadSetting("JOIN_ROLE", f"'{join_role}' is none of viewer, editor and admin.")
+    join_open = _switch("JOIN_OPEN", get("JOIN_OPEN", "off"))
+    valkey_url = get("VALKEY_URL")
+    if valkey_url and not valkey_url.startswith(("valkey://", "valkeys://", "redis://", "rediss://")):
+        raise BadSetting("VALKEY_URL", "not an address like valkey://host:6379/0.")
     limits = [
         _integer("MAX_SCANS", get("MAX_SCANS", "4"), 1, 100, "a number of scans"),
         _integer("MAX_SCANS_PER_USER", get("MAX_SCANS_PER_USER", "5"), 1, 1000, "a number of scans"),
@@ -241,6 +295,15 @@ def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
         max_scans=limits[0],
         max_scans_per_user=limits[1],
         scans_per_hour=limits[2],
+        listed_targets=listed_targets,
+        providers=_providers(get, values),
+        join_domains=_words(get("JOIN_DOMAINS")),
+        join_github_orgs=_words(get("JOIN_GITHUB_ORGS")),
+        join_role=join_role,
+        join_open=join_open,
+        vault_keys=_vault_keys(get("VAULT_KEYS")),
+        valkey_url=valkey_url,
+        trusted_proxies=_integer("TRUSTED_PROXIES", get("TRUSTED_PROXIES", "0"), 0, 10, "a number of proxies"),
     )
 
 
