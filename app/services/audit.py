@@ -20,12 +20,15 @@ class Did(StrEnum):
 
     SIGNED_IN = "user.signed_in"
     SIGNED_OUT = "user.signed_out"
+    SECOND_FACTOR_SHOWN = "user.second_factor"
     SESSION_REVOKED = "session.revoked"
     PROFILE_CHANGED = "user.changed"
     IDENTITY_LINKED = "identity.linked"
     IDENTITY_UNLINKED = "identity.unlinked"
     PASSKEY_ADDED = "passkey.added"
+    PASSKEY_RENAMED = "passkey.renamed"
     PASSKEY_REMOVED = "passkey.removed"
+    PASSKEY_REFUSED = "passkey.refused"  # its counter did not go up: there may be a copy of it
     RECOVERY_CODES_MADE = "recovery_codes.made"
     RECOVERY_CODE_USED = "recovery_codes.used"
     INVITATION_MADE = "invitation.made"
