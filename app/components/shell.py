@@ -6,12 +6,13 @@ from typing import Any, cast
 
 import reflex as rx
 from reflex.style import color_mode, set_color_mode
+from reflex.vars import ObjectVar
 from reflex_components_core.core.banner import has_connection_errors
 from reflex_components_core.el.elements.base import BaseHTML
 
 from app.components.button import button, link_button
 from app.components.icons import IconName, brand, glyph, icon
-from app.state.session import SessionState
+from app.state.session import SessionState, WorkspaceView
 from app.state.trouble import TroubleState
 
 
@@ -24,7 +25,11 @@ class NavItem:
 
 # Later pages slot in here, in this order: Overview, Sites, Monitors, Incidents, Status pages, CORS lab.
 NAV = (NavItem("Scans", "/scans", "layers"), NavItem("CORS lab", "/cors", "flask"))
+SETTINGS = NavItem("Settings", "/settings/profile", "sliders")
 PUBLIC_NAV = (NavItem("Scan", "/", "search"), NavItem("CORS lab", "/cors", "flask"), NavItem("Findings", "/findings", "list"))
+
+
+_ACCOUNT, _WORKSPACES, _EVERYWHERE = "user-menu", "workspace-menu", "everywhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,20 @@ class NativeForm(BaseHTML):
 
     action: rx.Var[str]
     method: rx.Var[str]
+
+
+def opens(popover_id: str) -> dict[str, Any]:
+    """Return the attributes of a button that opens a popover: by the browser, before any script has run."""
+    return {"popoverTarget": popover_id}
+
+
+def closes(popover_id: str) -> dict[str, Any]:
+    return {"popoverTarget": popover_id, "popoverTargetAction": "hide"}
+
+
+def popover(*content: Any, popover_id: str, **props: Any) -> rx.Component:
+    """Return what a button with `opens` shows: above everything, closed by Escape and by a click beside it, focus given back."""
+    return rx.el.div(*content, id=popover_id, custom_attrs={"popover": "auto"}, **props)
 
 
 def _by_theme(light: str, dark: str, system: str) -> rx.Var[str]:
@@ -68,14 +87,91 @@ def _nav_link(item: NavItem, current: str) -> rx.Component:
     return rx.el.li(rx.el.a(icon(item.icon), item.word, href=item.href, class_name="nav", **attrs))
 
 
+def _workspace_button(*, phone: bool = False) -> rx.Component:
+    """Return the button with the workspace's name that opens the switcher."""
+    return rx.cond(
+        SessionState.signed_in,
+        rx.el.button(
+            rx.el.i(SessionState.workspace_initial, aria_hidden="true"),
+            rx.el.span(SessionState.workspace, class_name="grow trunc", aria_hidden="true"),
+            icon("down", small=True),
+            type="button",
+            aria_label=f"Workspace: {SessionState.workspace}",
+            custom_attrs=opens(_WORKSPACES),
+            class_name="ws small" if phone else "ws",
+        ),
+    )
+
+
+def _workspace_menu(here: str) -> rx.Component:
+    """Return the switcher. Each workspace is a form of its own: the answer is a full load, which opens a socket of that workspace."""
+
+    def entry(row: ObjectVar[WorkspaceView]) -> rx.Component:
+        mark = rx.cond(row.current, icon("check", small=True, class_name="end-mark"), None)
+        words = (
+            rx.el.i(row.initial, aria_hidden="true"),
+            rx.el.span(rx.el.span(row.name, class_name="trunc"), rx.el.span(row.role_words, class_name="s f"), class_name="grow two-lines"),
+            mark,
+        )
+        return rx.el.li(
+            NativeForm.create(
+                rx.el.input(type="hidden", name="id", value=row.id),
+                rx.el.input(type="hidden", name="next", value=here),
+                rx.el.button(*words, type="submit", aria_current=rx.cond(row.current, "true", "false"), class_name="nav tall"),
+                action="/auth/workspace",
+                method="post",
+            ),
+            key=row.id,
+        )
+
+    return popover(
+        rx.el.div("Workspaces", id="workspace-menu-head", class_name="s f menu-head"),
+        rx.el.ul(rx.foreach(SessionState.workspaces, entry), aria_labelledby="workspace-menu-head"),
+        rx.el.div(
+            rx.el.a(icon("sliders"), "Settings of this workspace", href="/settings/workspace", class_name="nav"),
+            class_name="menu-part",
+        ),
+        popover_id=_WORKSPACES,
+        class_name="menu at-top",
+    )
+
+
 def _user_menu() -> rx.Component:
     """The menu of the account, opened by the browser's own popover: no script."""
-    return rx.el.div(
-        rx.el.div(rx.el.b(SessionState.name), rx.el.div(SessionState.workspace, class_name="s f"), class_name="who"),
-        NativeForm.create(rx.el.button(icon("out"), "Sign out", type="submit", class_name="nav"), action="/auth/logout", method="post"),
-        id="user-menu",
-        custom_attrs={"popover": "auto"},
+    return popover(
+        rx.el.div(
+            rx.el.b(SessionState.name),
+            rx.el.div(SessionState.role_words, " in ", SessionState.workspace, class_name="s f any"),
+            class_name="who",
+        ),
+        rx.el.a(icon("user"), "Profile", href="/settings/profile", class_name="nav"),
+        rx.el.a(icon("window"), "Sessions", href="/settings/sessions", class_name="nav"),
+        rx.el.div(
+            NativeForm.create(rx.el.button(icon("out"), "Sign out", type="submit", class_name="nav"), action="/auth/logout", method="post"),
+            rx.el.button(icon("out"), "Sign out everywhere…", type="button", custom_attrs=opens(_EVERYWHERE), class_name="nav"),
+            class_name="menu-part",
+        ),
+        popover_id=_ACCOUNT,
         class_name="menu",
+    )
+
+
+def _sign_out_everywhere() -> rx.Component:
+    """The question before the sign-out everywhere; it works without the server's socket, for a lost device is urgent."""
+    return popover(
+        rx.el.h2("Sign out everywhere?", id="everywhere-head"),
+        rx.el.p("Every browser in which you are signed in is signed out at once, this one too. API tokens stay.", class_name="m s"),
+        rx.el.div(
+            rx.el.button("Stay signed in", type="button", class_name="btn", custom_attrs={**closes(_EVERYWHERE), "autofocus": ""}),
+            NativeForm.create(
+                rx.el.button("Sign out everywhere", type="submit", class_name="btn danger"), action="/auth/logout-everywhere", method="post"
+            ),
+            class_name="row wrap end-row",
+        ),
+        popover_id=_EVERYWHERE,
+        role="dialog",
+        aria_labelledby="everywhere-head",
+        class_name="ask",
     )
 
 
@@ -86,7 +182,7 @@ def _account(*, class_name: str, phone: bool = False) -> rx.Component:
         rx.el.button(
             *((icon("user"), "Account") if phone else (rx.el.span(SessionState.initials, class_name="av", aria_hidden="true"), words)),
             type="button",
-            custom_attrs={"popoverTarget": "user-menu"},
+            custom_attrs=opens(_ACCOUNT),
             class_name=class_name,
         ),
         rx.el.a(icon("user"), "Sign in", href="/sign-in", class_name=class_name),
@@ -96,26 +192,29 @@ def _account(*, class_name: str, phone: bool = False) -> rx.Component:
 def _side(current: str) -> rx.Component:
     return rx.el.nav(
         rx.el.a(brand(), href="/", class_name="brand"),
-        rx.cond(
-            SessionState.signed_in,
-            rx.el.div(
-                rx.el.i(SessionState.workspace_initial, aria_hidden="true"),
-                rx.el.span(SessionState.workspace, class_name="grow trunc"),
-                class_name="ws",
-                title="Workspace",
-            ),
-        ),
+        _workspace_button(),
         rx.el.ul(*(_nav_link(item, current) for item in NAV)),
-        rx.el.div(_account(class_name="nav"), class_name="end"),
+        rx.el.div(
+            rx.cond(SessionState.signed_in, rx.el.ul(_nav_link(SETTINGS, current))),
+            _account(class_name="nav"),
+            class_name="end",
+        ),
         aria_label="Main",
         class_name="side",
     )
 
 
 def _bottom_bar(current: str) -> rx.Component:
-    """At most five places; what does not fit goes under the account."""
-    links = [rx.el.li(rx.el.a(icon(item.icon), item.word, href=item.href, **_current(item.href == current))) for item in NAV]
-    return rx.el.nav(rx.el.ul(*links, rx.el.li(_account(class_name="", phone=True))), aria_label="Main, at the bottom", class_name="bar")
+    """At most five places; what does not fit goes under the settings."""
+
+    def place(item: NavItem) -> rx.Component:
+        return rx.el.li(rx.el.a(icon(item.icon), item.word, href=item.href, **_current(item.href == current)))
+
+    return rx.el.nav(
+        rx.el.ul(*map(place, NAV), rx.cond(SessionState.signed_in, place(SETTINGS)), rx.el.li(_account(class_name="", phone=True))),
+        aria_label="Main, at the bottom",
+        class_name="bar",
+    )
 
 
 def _breadcrumb(crumbs: Sequence[Crumb]) -> rx.Component:
@@ -131,7 +230,7 @@ def _skip() -> rx.Component:
     return rx.el.a("Skip to content", href="#main", reload_document=True, class_name="skip")
 
 
-def app_shell(*content: Any, current: str, crumbs: Sequence[Crumb], actions: Sequence[Any] = ()) -> rx.Component:
+def app_shell(*content: Any, current: str, crumbs: Sequence[Crumb], actions: Sequence[Any] = (), here: str = "") -> rx.Component:
     """Return a page of the app.
 
     Args:
@@ -139,18 +238,21 @@ def app_shell(*content: Any, current: str, crumbs: Sequence[Crumb], actions: Seq
         current: `href` of the nav item this page belongs to.
         crumbs: where it stands, the page itself last (without href).
         actions: at the right of the top bar: at most two buttons and one primary; give "desk" to what phones need not see.
+        here: the page's address, for whoever switches the workspace on it; without it, `current`.
     """
     return rx.fragment(
         _skip(),
         rx.el.div(
             _side(current),
             rx.el.div(
-                rx.el.header(_breadcrumb(crumbs), *actions, theme_button(), class_name="top"),
+                rx.el.header(_workspace_button(phone=True), _breadcrumb(crumbs), *actions, theme_button(), class_name="top"),
                 rx.el.main(*content, id="main", tab_index=-1),
                 min_width="0",
             ),
             _bottom_bar(current),
+            _workspace_menu(here or current),
             _user_menu(),
+            _sign_out_everywhere(),
             class_name="app",
         ),
     )

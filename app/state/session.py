@@ -1,9 +1,12 @@
 """Who is here. Every state asks again at each event: the answer is never taken from an argument or a var."""
 
+from dataclasses import dataclass
+
 import reflex as rx
 
 from app.services import sessions
 from app.services.access import Actor
+from app.state.gate import public
 
 
 async def actor_of(state: rx.State) -> Actor | None:
@@ -19,6 +22,15 @@ def _initials(name: str) -> str:
     return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
 
 
+@dataclass(frozen=True, slots=True)
+class WorkspaceView:
+    id: str
+    name: str
+    initial: str
+    role_words: str
+    current: bool
+
+
 class SessionState(rx.State):
     """What the shell shows of the actor."""
 
@@ -28,8 +40,12 @@ class SessionState(rx.State):
     initials: rx.Field[str] = rx.field("")
     workspace: rx.Field[str] = rx.field("")
     workspace_initial: rx.Field[str] = rx.field("")
+    role: rx.Field[str] = rx.field("")  # "owner", "admin", "editor", "viewer"
+    role_words: rx.Field[str] = rx.field("")
+    workspaces: rx.Field[list[WorkspaceView]] = rx.field(default_factory=list)
 
     @rx.event
+    @public
     async def load(self):
         actor = await actor_of(self)
         self.known = True
@@ -38,3 +54,5 @@ class SessionState(rx.State):
         self.initials = _initials(actor.name) if actor else ""
         self.workspace = actor.workspace if actor else ""
         self.workspace_initial = actor.workspace[:1].upper() if actor else ""
+        self.role = actor.role.value if actor else ""
+        self.role_words = actor.role.capitalize() if actor else ""
