@@ -14,6 +14,15 @@ def _classes(kind: str, size: str, square: bool, extra: str) -> str:
     return " ".join(part for part in ("btn", kind, size, "sq" if square else "", extra) if part)
 
 
+def swapped(busy: rx.Var[bool], words: Any, busy_words: Any) -> rx.Component:
+    """Return the words of a button and what it says while busy, in one place, so that its width is that of the longer."""
+    return rx.el.span(
+        rx.el.span(words, class_name=rx.cond(busy, "hid", "")),
+        rx.el.span(busy_words, class_name=rx.cond(busy, "", "hid")),
+        class_name="swap",
+    )
+
+
 def button(
     *content: Any,
     kind: Kind = "",
@@ -40,7 +49,7 @@ def button(
     if busy is None:
         inner.extend(content)
     else:
-        inner.append(rx.cond(busy, busy_text, content[0]))
+        inner.append(swapped(busy, content[0], busy_text))
         props.setdefault("disabled", busy)
         props["aria_busy"] = busy
     props.setdefault("type", "button")
