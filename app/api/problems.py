@@ -3,7 +3,7 @@
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from app.services.errors import Invalid, SeamwatchError
+from app.services.errors import Invalid, Limited, SeamwatchError
 
 
 def problem(status: int, code: str, message: str, fields: dict[str, str] | None = None) -> JSONResponse:
@@ -14,4 +14,7 @@ async def from_error(_request: Request, error: Exception) -> JSONResponse:
     """Translate what a service raised."""
     assert isinstance(error, SeamwatchError)
     fields = {entry.field: entry.message for entry in error.errors} if isinstance(error, Invalid) else None
-    return problem(error.status, error.code, error.message, fields)
+    answer = problem(error.status, error.code, error.message, fields)
+    if isinstance(error, Limited) and error.retry_after_s:
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer

@@ -43,10 +43,14 @@ class Conflict(SeamwatchError):
 
 
 class Limited(SeamwatchError):
-    """Too much at once, or within the hour."""
+    """Too much at once, or within a time. `retry_after_s`: in how many seconds it may be tried again; 0 where nobody knows."""
 
     code = "limited"
     status = 429
+
+    def __init__(self, message: str, *, retry_after_s: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
