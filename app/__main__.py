@@ -10,6 +10,7 @@ cli = typer.Typer(
 cli.command("scan")(scan.scan)
 cli.command("cors")(cors.cors)
 cli.command("owner-link")(owner_link.owner_link)
+cli.command("login-link")(owner_link.login_link)
 cli.command("migrate")(migrate.migrate)
 
 if __name__ == "__main__":

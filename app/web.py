@@ -15,7 +15,7 @@ from app.engine.scan_worker import ScanWorker
 from app.engine.supervisor import Supervisor
 from app.net import AddressPolicy, Net
 from app.net.addresses import Mode
-from app.services import lab, owner_link
+from app.services import lab, login_links
 from app.services.errors import SeamwatchError
 from app.settings import VERSION, Settings, settings
 from app.walls import log
@@ -90,8 +90,8 @@ async def lifespan() -> AsyncIterator[None]:
         await migrations.at_start()
     except migrations.NotMigrated as error:
         raise SystemExit(str(error)) from None
-    if not await owner_link.has_owner():
-        announce(await owner_link.issue())
+    if not await login_links.has_owner():
+        announce(await login_links.issue())
     try:
         async with make_net(settings()) as net:
             supervisor.start("scan worker", ScanWorker(net, slots=settings().max_scans).run)

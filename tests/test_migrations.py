@@ -20,7 +20,7 @@ from sqlmodel import select
 from app import db, migrations
 from app.core.scan_events import ScanStatus
 from app.models import User
-from app.services import owner_link, scan_queue, scans
+from app.services import login_links, scan_queue, scans
 from app.services.access import Role
 from app.services.scan_form import ScanForm
 from app.settings import ROOT, _settings
@@ -117,8 +117,8 @@ async def test_the_command_migrates_a_server(postgres: str):
 
 async def test_on_a_server_two_first_links_at_once_sign_in_the_same_owner(postgres: str):
     await migrations.upgrade()
-    secrets = [(await owner_link.issue()).partition("token=")[2] for _ in range(4)]
-    owners = await asyncio.gather(*(owner_link.consume(secret) for secret in secrets))
+    secrets = [(await login_links.issue()).partition("token=")[2] for _ in range(4)]
+    owners = await asyncio.gather(*(login_links.consume(secret) for secret in secrets))
     assert len(set(owners)) == 1
     async with db.reading() as session:
         assert len((await session.exec(select(User))).all()) == 1

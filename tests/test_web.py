@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from app import web
 from app.engine.supervisor import Supervisor
-from app.services import owner_link, scan_queue, scans, sessions
+from app.services import login_links, scan_queue, scans, sessions
 from app.services.scan_form import ScanForm
 from app.settings import _settings
 from tests.conftest import Cast
@@ -36,7 +36,7 @@ async def browser_like(database: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def token() -> str:
-    return (await owner_link.issue()).partition("token=")[2]
+    return (await login_links.issue()).partition("token=")[2]
 
 
 # Sign-in
@@ -91,7 +91,7 @@ async def test_a_foreign_page_cannot_use_the_link(database: Path, origin: str):
     secret = await token()
     async with client(origin=origin, cookie="theme=dark") as foreign:
         assert (await foreign.post("/auth/owner", data={"token": secret})).status_code == 403
-    assert await owner_link.usable(secret)
+    assert await login_links.usable(secret)
 
 
 @pytest.mark.parametrize("goal", ["//evil.test", "https://evil.test/", "/\\evil.test", "javascript:alert(1)"])
@@ -220,7 +220,7 @@ async def test_the_lifespan_prints_a_link_while_nobody_owns_it_and_runs_the_work
         await asyncio.sleep(0)
         assert web.supervisor.healthy
         secret = re.findall(r"http://localhost:3000/auth/owner\?token=([\w-]{43})\n", printed)[0]
-        await owner_link.consume(secret, "Alice")
+        await login_links.consume(secret, "Alice")
     assert not web.supervisor.healthy
     async with web.lifespan():
         assert "token=" not in capsys.readouterr().out

@@ -1,5 +1,7 @@
 """The session cookie, and where a sign-in may lead."""
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -19,13 +21,19 @@ def to_page(path: str) -> RedirectResponse:
     return RedirectResponse(f"{settings().public_url}{safe_next(path)}", 303)
 
 
-async def sign_in(request: Request, response: Response, *, user_id: int, workspace_id: int, method: str) -> None:
-    """Make a session for this browser. One that it had before ends: a session never outlives a change of who is signed in."""
+async def sign_in(
+    request: Request, response: Response, *, user_id: int, workspace_id: int, method: str, second_factor: bool = False
+) -> None:
+    """Make a session for this browser. One that it had before ends: a session never outlives a change of who is signed in.
+
+    The session of a user with passkeys is pending without `second_factor`; `enter` leads such a user on.
+    """
     await sessions.revoke(request.headers.get("cookie", ""))
     secret = await sessions.create(
         user_id,
         workspace_id,
         method,
+        second_factor=second_factor,
         address=request.client.host if request.client else "",
         user_agent=request.headers.get("user-agent", ""),
     )
@@ -40,6 +48,23 @@ async def sign_in(request: Request, response: Response, *, user_id: int, workspa
     )
 
 
+async def enter(
+    request: Request, goal: str, *, user_id: int, workspace_id: int, method: str, second_factor: bool = False
+) -> RedirectResponse:
+    """Sign this browser in and return the answer: to the goal, or to the second factor when the user has passkeys and showed none."""
+    response = to_page(goal)
+    if not second_factor and await sessions.has_passkeys(user_id):
+        query = urlencode({"next": safe_next(goal)})
+        response = RedirectResponse(f"{settings().backend_url}/auth/second-factor?{query}", 303)
+    await sign_in(request, response, user_id=user_id, workspace_id=workspace_id, method=method, second_factor=second_factor)
+    return response
+
+
 async def sign_out(request: Request, response: Response) -> None:
     await sessions.revoke(request.headers.get("cookie", ""))
+    forget(response)
+
+
+def forget(response: Response) -> None:
+    """Remove the session cookie from the browser."""
     response.delete_cookie(sessions.cookie_name(), path="/", httponly=True, secure=settings().https, samesite="lax")

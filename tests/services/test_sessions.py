@@ -7,7 +7,7 @@ from sqlmodel import col, select, update
 
 from app import db
 from app.models import LoginLink, Membership, User, WebSession, now
-from app.services import owner_link, sessions
+from app.services import login_links, sessions
 from tests.conftest import Cast
 
 
@@ -67,7 +67,7 @@ async def test_sessions_and_links_that_ended_of_themselves_are_removed(cast: Cas
     await sessions.create(cast.alice.user_id, cast.alice.workspace_id, "owner_link")
     await change(update(WebSession).values(expires_at=now() - timedelta(seconds=1)))
     await sessions.create(cast.alice.user_id, cast.alice.workspace_id, "owner_link")
-    await owner_link.issue()
+    await login_links.issue()
     await change(update(LoginLink).values(expires_at=now() - timedelta(seconds=1)))
     assert await sessions.purge() == 2
     assert await sessions.purge() == 0

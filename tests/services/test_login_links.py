@@ -9,14 +9,14 @@ from sqlmodel import select, update
 
 from app import db
 from app.models import LoginLink, Membership, User, Workspace, now
-from app.services import owner_link
+from app.services import login_links
 from app.services.errors import Forbidden
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
 async def token() -> str:
-    return parse_qs(urlsplit(await owner_link.issue()).query)["token"][0]
+    return parse_qs(urlsplit(await login_links.issue()).query)["token"][0]
 
 
 async def count(model: type) -> int:
@@ -25,9 +25,9 @@ async def count(model: type) -> int:
 
 
 async def test_the_first_use_makes_the_owner_and_their_workspace():
-    assert not await owner_link.has_owner()
-    owner = await owner_link.consume(await token(), "  Alice  ")
-    assert await owner_link.has_owner()
+    assert not await login_links.has_owner()
+    owner = await login_links.consume(await token(), "  Alice  ")
+    assert await login_links.has_owner()
     async with db.reading() as session:
         user = await session.get_one(User, owner.user_id)
         membership = (await session.exec(select(Membership))).one()
@@ -36,24 +36,24 @@ async def test_the_first_use_makes_the_owner_and_their_workspace():
 
 
 async def test_a_later_link_signs_in_the_same_owner():
-    first = await owner_link.consume(await token(), "Alice")
-    assert await owner_link.consume(await token(), "Mallory") == first
+    first = await login_links.consume(await token(), "Alice")
+    assert await login_links.consume(await token(), "Mallory") == first
     assert await count(User) == 1
 
 
 async def test_a_link_works_once():
     secret = await token()
-    await owner_link.consume(secret)
-    assert not await owner_link.usable(secret)
+    await login_links.consume(secret)
+    assert not await login_links.usable(secret)
     with pytest.raises(Forbidden, match="used up"):
-        await owner_link.consume(secret)
+        await login_links.consume(secret)
 
 
 async def test_looking_at_a_link_uses_nothing_up():
     secret = await token()
-    assert await owner_link.usable(secret)
-    assert await owner_link.usable(secret)
-    await owner_link.consume(secret)
+    assert await login_links.usable(secret)
+    assert await login_links.usable(secret)
+    await login_links.consume(secret)
 
 
 async def test_a_link_ends_after_fifteen_minutes():
@@ -62,16 +62,16 @@ async def test_a_link_ends_after_fifteen_minutes():
         link = (await session.exec(select(LoginLink))).one()
         assert timedelta(minutes=14) < link.expires_at - now() <= timedelta(minutes=15)
         link.expires_at = now() - timedelta(milliseconds=1)
-    assert not await owner_link.usable(secret)
+    assert not await login_links.usable(secret)
     with pytest.raises(Forbidden):
-        await owner_link.consume(secret)
+        await login_links.consume(secret)
 
 
 async def test_an_unknown_token_is_refused():
     await token()
     for wrong in ("", "x", "é" * 43):
         with pytest.raises(Forbidden):
-            await owner_link.consume(wrong)
+            await login_links.consume(wrong)
 
 
 async def test_only_the_hash_is_stored():
@@ -83,21 +83,21 @@ async def test_only_the_hash_is_stored():
 
 async def test_of_two_uses_at_once_one_wins():
     secret = await token()
-    results = await asyncio.gather(*(owner_link.consume(secret) for _ in range(5)), return_exceptions=True)
-    assert sum(isinstance(result, owner_link.Owner) for result in results) == 1
+    results = await asyncio.gather(*(login_links.consume(secret) for _ in range(5)), return_exceptions=True)
+    assert sum(isinstance(result, login_links.Bearer) for result in results) == 1
     assert sum(isinstance(result, Forbidden) for result in results) == 4
 
 
 async def test_of_two_first_links_at_once_both_sign_in_the_same_owner():
     secrets = [await token() for _ in range(4)]
-    owners = await asyncio.gather(*(owner_link.consume(secret) for secret in secrets))
+    owners = await asyncio.gather(*(login_links.consume(secret) for secret in secrets))
     assert len(set(owners)) == 1
     assert (await count(User), await count(Workspace), await count(Membership)) == (1, 1, 1)
 
 
 async def test_a_disabled_owner_does_not_get_in():
-    await owner_link.consume(await token())
+    await login_links.consume(await token())
     async with db.transaction() as session:
         await session.exec(update(User).values(disabled_at=now()))
     with pytest.raises(Forbidden, match="disabled"):
-        await owner_link.consume(await token())
+        await login_links.consume(await token())

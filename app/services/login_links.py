@@ -1,0 +1,162 @@
+"""One-time links: how the first user signs in, and how whoever has a shell on the machine lets somebody in again.
+
+A shell is ownership: it could read the database as well. So a link needs no password and no second factor, works once, for fifteen
+minutes, and only its hash is stored.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from sqlalchemy import func, or_
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db import reading, transaction
+from app.models import Installation, LoginLink, Membership, User, Workspace, now
+from app.services.access import Role
+from app.services.errors import Conflict, Forbidden, NotFound
+from app.services.sessions import digest, home
+from app.settings import settings
+
+LIFETIME = timedelta(minutes=15)
+METHOD, METHOD_OF_USER = "owner_link", "login_link"
+USED_UP = "This link is used up or older than 15 minutes. Run `python -m app owner-link` for a new one."
+_LISTED_AT_MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A user whom an ambiguous word may mean."""
+
+    id: str  # public
+    name: str
+    email: str
+
+
+class Ambiguous(Conflict):
+    """Several users go by that name or address."""
+
+    def __init__(self, asked: str, candidates: tuple[Candidate, ...]) -> None:
+        super().__init__(f"More than one user goes by '{asked}'. Name one by the id.")
+        self.candidates = candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whom a used link signs in, and where."""
+
+    user_id: int
+    workspace_id: int
+    method: str = METHOD
+
+
+async def issue(user: str | None = None) -> str:
+    """Make a link and return it: the only time its secret is seen.
+
+    Args:
+        user: public id, e-mail address or name of the one it signs in; None for the owner, who is made if there is none.
+
+    Raises:
+        NotFound: for nobody of that name.
+        Ambiguous: for several.
+        Conflict: for a user who is disabled.
+    """
+    secret = secrets.token_urlsafe(32)
+    async with transaction() as db:
+        user_id = await _user_id(db, user) if user is not None else None
+        db.add(LoginLink(token_hash=digest(secret), user_id=user_id, expires_at=now() + LIFETIME))
+    return f"{settings().backend_url}/auth/owner?{urlencode({'token': secret})}"
+
+
+async def _user_id(db: AsyncSession, asked: str) -> int:
+    wanted = asked.strip()
+    by_id = (await db.exec(select(User).where(User.public_id == wanted))).first()
+    low = wanted.lower()
+    query = select(User).where(or_(func.lower(col(User.email)) == low, func.lower(User.name) == low)).order_by(col(User.id))
+    found = [by_id] if by_id else list((await db.exec(query.limit(_LISTED_AT_MOST))).all())
+    if not found:
+        raise NotFound(f"There is no user '{wanted}'. Name one by e-mail address, name or id.")
+    if len(found) > 1:
+        raise Ambiguous(wanted, tuple(Candidate(one.public_id, one.name, one.email or "") for one in found))
+    if found[0].disabled_at:
+        raise Conflict(f"The account of {found[0].name} is disabled.")
+    assert found[0].id is not None
+    return found[0].id
+
+
+async def has_owner() -> bool:
+    async with reading() as db:
+        return (await db.exec(select(Installation.id))).first() is not None
+
+
+async def usable(token: str) -> bool:
+    """Whether the link would work now. Consumes nothing: previews of a link in a chat or a mail client ask this."""
+    query = select(LoginLink.id).where(
+        LoginLink.token_hash == digest(token), col(LoginLink.used_at).is_(None), LoginLink.expires_at > now()
+    )
+    async with reading() as db:
+        return (await db.exec(query)).first() is not None
+
+
+async def name_of(token: str) -> str:
+    """Return the name of the user whom this link is for; "" when it is the owner's, or unknown."""
+    query = select(User.name).join(LoginLink, col(LoginLink.user_id) == User.id).where(LoginLink.token_hash == digest(token))
+    async with reading() as db:
+        return (await db.exec(query)).first() or ""
+
+
+async def consume(token: str, name: str = "") -> Bearer:
+    """Use the link up and return whom it signs in; the first use of an owner's link makes the owner and their workspace.
+
+    Raises:
+        Forbidden: for a link that is unknown, used or expired, for a disabled user, and for one without a workspace.
+    """
+    try:
+        return await _consume(token, name)
+    except IntegrityError:
+        # Two links were used at the same moment, and the other one made the owner. That made this transaction undo its use.
+        return await _consume(token, name)
+
+
+async def _consume(token: str, name: str) -> Bearer:
+    async with transaction() as db:
+        used = await db.exec(
+            update(LoginLink)
+            .where(col(LoginLink.token_hash) == digest(token), col(LoginLink.used_at).is_(None), col(LoginLink.expires_at) > now())
+            .values(used_at=now())
+            .returning(col(LoginLink.user_id))
+        )
+        row = used.first()
+        if row is None:
+            raise Forbidden(USED_UP)
+        if row[0] is not None:
+            return await _user(db, row[0])
+        installation = (await db.exec(select(Installation))).first()
+        if installation is None:
+            return await _first_owner(db, name)
+        owner = await db.get(User, installation.owner_id)
+        if owner is None or owner.disabled_at:
+            raise Forbidden("The owner's account is disabled.")
+        return Bearer(installation.owner_id, await home(db, installation.owner_id))
+
+
+async def _user(db: AsyncSession, user_id: int) -> Bearer:
+    user = await db.get(User, user_id)
+    if user is None or user.disabled_at:
+        raise Forbidden("This account is disabled.")
+    return Bearer(user_id, await home(db, user_id), METHOD_OF_USER)
+
+
+async def _first_owner(db: AsyncSession, name: str) -> Bearer:
+    user, workspace = User(name=name.strip()[:120] or "Owner"), Workspace(name="My workspace")
+    db.add_all([user, workspace])
+    await db.flush()
+    assert user.id is not None
+    assert workspace.id is not None
+    db.add(Membership(workspace_id=workspace.id, user_id=user.id, role=Role.OWNER.value))
+    db.add(Installation(owner_id=user.id, workspace_id=workspace.id))
+    await db.flush()  # here a second first owner fails
+    return Bearer(user.id, workspace.id)
