@@ -13,7 +13,20 @@ APP = Path(__file__).parent.parent / "app"
 SQL = {"sqlalchemy", "sqlmodel"}
 WEB = {"fastapi", "starlette"}
 # Purely computing: no files but their own data, no network, no clock.
-PURE = {"can_ada", "cronsim", "ddsketch", "publicsuffixlist", "pydantic", "pydantic_core", "selectolax", "tree_sitter", "tree_sitter_javascript"}
+PURE = {
+    "can_ada",
+    "cronsim",
+    "ddsketch",
+    "jsonpath_rfc9535",
+    "jsonschema_rs",
+    "publicsuffixlist",
+    "pydantic",
+    "pydantic_core",
+    "regex",
+    "selectolax",
+    "tree_sitter",
+    "tree_sitter_javascript",
+}
 
 # room: (rooms it may import, third-party packages it may import)
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
