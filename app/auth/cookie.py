@@ -37,6 +37,11 @@ async def sign_in(
         address=request.client.host if request.client else "",
         user_agent=request.headers.get("user-agent", ""),
     )
+    keep(response, secret)
+
+
+def keep(response: Response, secret: str) -> None:
+    """Give the browser the secret of its session."""
     response.set_cookie(
         sessions.cookie_name(),
         secret,

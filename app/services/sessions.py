@@ -21,7 +21,7 @@ from app.models import Ceremony, LoginLink, Membership, Passkey, User, WebSessio
 from app.services import audit, devices
 from app.services.access import Actor, Role, person
 from app.services.audit import Did
-from app.services.errors import Forbidden, NotFound
+from app.services.errors import Forbidden, NotFound, Unauthenticated
 from app.settings import settings
 
 LIFETIME = timedelta(days=14)
@@ -245,6 +245,22 @@ async def pending(cookie_header: str) -> Pending | None:
     async with reading() as db:
         row = (await db.exec(query)).first()
     return Pending(row.user_id, row.workspace_id, row.method, row.token_hash) if row else None
+
+
+async def strengthen(db: AsyncSession, token_hash: str) -> str:
+    """Note that the session showed a second factor, within the caller's transaction, and return its new secret.
+
+    After the commit the caller announces the old hash as `Ended.CHANGED`: tabs that carry the old secret start anew.
+
+    Raises:
+        Unauthenticated: the session ended meanwhile, or another tab showed the factor at the same moment.
+    """
+    secret = secrets.token_urlsafe(32)
+    query = update(WebSession).where(col(WebSession.token_hash) == token_hash, col(WebSession.revoked_at).is_(None))
+    strengthened = await db.exec(query.values(token_hash=digest(secret), second_factor_at=now()))
+    if strengthened.rowcount != 1:
+        raise Unauthenticated("This sign-in ended, or went on in another tab.")
+    return secret
 
 
 async def revoke(cookie_header: str) -> None:
