@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from app.auth import owner, page
+from app.auth import owner, page, passkeys
 from app.auth.cookie import sign_out, to_page
 
 router = APIRouter()
 router.include_router(owner.router)
 router.include_router(page.router)
+router.include_router(passkeys.router)
 
 
 @router.post("/auth/logout", include_in_schema=False)
