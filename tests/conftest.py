@@ -30,7 +30,7 @@ os.environ |= {"SEAMWATCH_DATA_DIR": _DATA, "SEAMWATCH_ENV_FILE": os.devnull}
 
 from app import db, migrations, settings  # noqa: E402
 from app.models import Membership, User, Workspace  # noqa: E402
-from app.services import sessions  # noqa: E402
+from app.services import bearers, sessions, signing_keys  # noqa: E402
 from app.services.access import Actor, Role  # noqa: E402
 
 PUBLIC_URL = "http://localhost:3000"  # the default, so that the pages are built once for tests and for use
@@ -61,6 +61,8 @@ def _forget() -> None:
     settings._settings.cache_clear()
     db.engine.cache_clear()
     sessions._cache.clear()
+    bearers.forget()
+    signing_keys.forget()
 
 
 @pytest.fixture
