@@ -11,6 +11,7 @@ from ddsketch.ddsketch import BaseDDSketch
 from ddsketch.mapping import LogarithmicMapping
 from ddsketch.store import DenseStore
 
+from app.core import leb128
 from app.core.incident import Outcome
 
 ACCURACY = 0.01  # relative: a p95 of 200 ms lies between 198 and 202
@@ -48,7 +49,7 @@ class Latencies:
         return tuple(sketch.get_quantile_value(quantile) or 0.0 for quantile in wanted)
 
     def pack(self) -> bytes:
-        """Return the bins as LEB128 numbers: for each that is not empty the distance from the one before it, and its count.
+        """Return the bins as numbers in LEB128: for each that is not empty the distance from the one before it, and its count.
 
         The first distance is from the smallest bin there can be. b"" while nothing was added.
         """
@@ -56,8 +57,8 @@ class Latencies:
         if self.count:
             for key in range(self._bins.min_key, self._bins.max_key + 1):
                 if count := int(self._bins.bins[key - self._bins.offset]):
-                    _write(packed, key - last)
-                    _write(packed, count)
+                    leb128.write(packed, key - last)
+                    leb128.write(packed, count)
                     last = key
         return bytes(packed)
 
@@ -65,26 +66,17 @@ class Latencies:
 _LOWEST, _HIGHEST = _MAPPING.key(_MIN_MS), _MAPPING.key(_MAX_MS)
 
 
-def _write(packed: bytearray, number: int) -> None:
-    while number > 0x7F:
-        packed.append(number & 0x7F | 0x80)
-        number >>= 7
-    packed.append(number)
-
-
 def _unpack(packed: bytes) -> list[tuple[int, int]]:
-    numbers, number, shift = [], 0, 0
-    for byte in packed:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            numbers.append(number)
-            number, shift = 0, 0
-    bins, key = [], _LOWEST
-    for distance, count in zip(numbers[::2], numbers[1::2], strict=True):
-        key += distance
-        bins.append((key, count))
-    if shift or key > _HIGHEST:
+    bins, key, place = [], _LOWEST, 0
+    try:
+        while place < len(packed):
+            distance, place = leb128.read(packed, place)
+            count, place = leb128.read(packed, place)
+            key += distance
+            bins.append((key, count))
+    except IndexError:
+        key = _HIGHEST + 1
+    if key > _HIGHEST:
         raise ValueError("This is not a histogram of latencies.")
     return bins
 

@@ -1,0 +1,103 @@
+"""What one check recorded, and how an hour of them is kept: about a dozen bytes each.
+
+A chunk is the results of one monitor in one region within one hour, in the order of their due times, each written after the one before.
+So recording is appending, reading a window is reading a few chunks, and forgetting is dropping whole hours.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from app.core import leb128
+from app.core.exchange import Timing
+from app.core.incident import Outcome
+
+HOUR_MS = 3_600_000
+_OUTCOMES = (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN, Outcome.UNKNOWN, Outcome.UNREACHABLE)
+_LATE, _MAINTAINED, _ANSWERED = 0x08, 0x10, 0x20
+_TENTHS = 10  # phases are kept in tenths of a millisecond
+
+
+class Cause(IntEnum):
+    """Why a check did not find what it should have: the class of the failure. The numbers are stored, so they never change."""
+
+    NONE = 0
+    ASSERTION = 1  # it answered, and an assertion did not hold
+    DNS = 2
+    CONNECT = 3
+    TLS = 4
+    TIMEOUT = 5
+    PROTOCOL = 6
+    REFUSED_ADDRESS = 7  # by our own guard
+    LOGIN = 8  # the watched thing refused our credentials
+    MISSED = 9  # a heartbeat did not come
+    REPORTED = 10  # a heartbeat said that it failed
+    PARENT = 11  # what it depends on is down
+    OURSELVES = 12  # our network, database, disk or load
+    CONFIGURATION = 13  # it cannot be checked as it is configured: a secret is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check. Latencies as in `Timing`: ms since the start at which each phase was over, 0 when it did not happen."""
+
+    due_ms: int  # since 1970, UTC; with monitor and region it names the result
+    outcome: Outcome
+    cause: Cause = Cause.NONE
+    code: int = 0  # HTTP status, close code, exit code; 0 when there is none
+    timing: Timing | None = None  # None: nothing answered
+    late: bool = False
+    maintained: bool = False  # due within a maintenance window: kept, and does not count
+
+
+class BadChunk(ValueError):
+    """These bytes are not results that `append` wrote."""
+
+
+def append(chunk: bytearray, result: Result, last_due_ms: int) -> None:
+    """Write a result at the end of its chunk.
+
+    Args:
+        last_due_ms: due time of the result before it; of the chunk's hour for the first one.
+
+    Raises:
+        ValueError: when it was due before that one.
+    """
+    if result.due_ms < last_due_ms:
+        raise ValueError("Results are appended in the order of their due times.")
+    leb128.write(chunk, result.due_ms - last_due_ms)
+    flags = _OUTCOMES.index(result.outcome)
+    flags |= _LATE * result.late | _MAINTAINED * result.maintained | _ANSWERED * (result.timing is not None)
+    chunk.append(flags)
+    chunk.append(result.cause)
+    leb128.write(chunk, result.code)
+    if timing := result.timing:
+        # Of the three that may not have happened, zero stays zero; the total is the longest.
+        for ms in (timing.dns_ms, timing.connect_ms, timing.tls_ms, timing.first_byte_ms, timing.total_ms):
+            leb128.write(chunk, max(0, round(ms * _TENTHS)))
+
+
+def read(chunk: bytes, hour_ms: int) -> Iterator[Result]:
+    """Yield the results of a chunk in order; `hour_ms` is the start of its hour.
+
+    Raises:
+        BadChunk: where the bytes break off or make no sense.
+    """
+    place, due_ms = 0, hour_ms
+    try:
+        while place < len(chunk):
+            step, place = leb128.read(chunk, place)
+            due_ms += step
+            flags, cause = chunk[place], chunk[place + 1]
+            code, place = leb128.read(chunk, place + 2)
+            timing = None
+            if flags & _ANSWERED:
+                phases = []
+                for _ in range(5):
+                    tenths, place = leb128.read(chunk, place)
+                    phases.append(tenths / _TENTHS)
+                timing = Timing(*phases)
+            outcome = _OUTCOMES[flags & 0x07]
+            yield Result(due_ms, outcome, Cause(cause), code, timing, bool(flags & _LATE), bool(flags & _MAINTAINED))
+    except (IndexError, ValueError):
+        raise BadChunk("This is not a chunk of results.") from None
