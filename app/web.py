@@ -9,13 +9,13 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from app import db, migrations
-from app.api import downloads, problems, v1
+from app.api import audit_download, downloads, problems, v1
 from app.auth import routes as auth
 from app.engine.scan_worker import ScanWorker
 from app.engine.supervisor import Supervisor
 from app.net import AddressPolicy, Net
 from app.net.addresses import Mode
-from app.services import lab, login_links
+from app.services import lab, login_links, vault
 from app.services.errors import SeamwatchError
 from app.settings import VERSION, Settings, settings
 from app.walls import log
@@ -38,6 +38,7 @@ api = FastAPI(
 )
 api.include_router(v1.router)
 api.include_router(downloads.router)
+api.include_router(audit_download.router)
 api.include_router(auth.router)
 
 
@@ -88,7 +89,8 @@ async def lifespan() -> AsyncIterator[None]:
     log.install()
     try:
         await migrations.at_start()
-    except migrations.NotMigrated as error:
+        vault.check()
+    except (migrations.NotMigrated, vault.VaultUnusable) as error:
         raise SystemExit(str(error)) from None
     if not await login_links.has_owner():
         announce(await login_links.issue())

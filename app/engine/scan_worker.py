@@ -14,7 +14,7 @@ from app.core.scan_events import RequestLine, ScanStatus
 from app.engine.scan import OnProgress, Progress, ScanFailed
 from app.engine.scan import run as run_scan
 from app.net import Net
-from app.services import scan_feed, scan_queue, sessions
+from app.services import audit, scan_feed, scan_queue, sessions
 from app.services.scan_queue import Claim
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 POLL_S = 2.0  # how long a scan queued by another process may wait to be seen
 RENEW_S = 5.0  # a third of the lease
 HOUSEKEEPING_S = 10.0
+PRUNE_S = 3600.0  # the audit log is kept for days
 _BROKE = "Seamwatch failed while it scanned this site. The reason is in its log; the site was not harmed."
 
 Examine = Callable[[ScanRequest, Net, OnProgress], Awaitable[Report]]
@@ -49,7 +50,7 @@ class ScanWorker:
         self.name = secrets.token_hex(8)
         self._net, self._slots, self._examine = net, slots, examine
         self._running: dict[str, _Running] = {}
-        self._next_housekeeping = 0.0
+        self._next_housekeeping = self._next_prune = 0.0
         self._stopping = False
 
     async def run(self) -> None:
@@ -76,6 +77,9 @@ class ScanWorker:
                 logger.warning("%d scans had lost their worker", lost)
             await scan_queue.purge()
             await sessions.purge()
+        if time.monotonic() >= self._next_prune:
+            self._next_prune = time.monotonic() + PRUNE_S
+            await audit.prune()
 
     def _start(self, claim: Claim) -> None:
         news: asyncio.Queue[Progress | None] = asyncio.Queue()
