@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 
-def card(title: str, *content: Any, tools: tuple[Any, ...] = (), aside: Any = None, **props: Any) -> rx.Component:
+def card(title: Any, *content: Any, tools: tuple[Any, ...] = (), aside: Any = None, **props: Any) -> rx.Component:
     """Return a card with its heading.
 
     Args:

@@ -24,6 +24,12 @@ def when(moment: datetime) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
+def day(moment: datetime) -> str:
+    """Return "22 Nov 2026", in UTC."""
+    at = moment.astimezone(UTC)
+    return f"{at.day} {at:%b %Y}"
+
+
 def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -61,3 +67,14 @@ def new_scan_path(page_url: str = "", api_url: str = "") -> str:
 def sign_in_path(then: str) -> str:
     """Return the address of the sign-in page that leads on to `then`."""
     return f"{SIGN_IN}?{urlencode({'next': then})}"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how long something is past, for people: "just now", "5 minutes ago", "3 days ago"; the date, after 30 days."""
+    past_s = (now - moment).total_seconds()
+    if past_s < 90:
+        return "just now"
+    for unit_s, word, below in ((60, "minute", 3600), (3600, "hour", 86_400), (86_400, "day", 30 * 86_400)):
+        if past_s < below:
+            return f"{counted(max(1, int(past_s // unit_s)), word)} ago"
+    return day(moment)
