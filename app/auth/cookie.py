@@ -6,19 +6,30 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.core.urls import local_path
-from app.services import sessions
+from app.services import audit, sessions
 from app.settings import settings
+
+_INVITATION = "/auth/invitation?token="
 
 
 def safe_next(value: str) -> str:
-    """Return where a sign-in may lead: a path on our own pages, else "/". Never back to signing in or out."""
+    """Return where a sign-in may lead: a path on our own pages, else "/". Never back to signing in or out.
+
+    An invitation's page is one too: whoever signs in to accept it comes back to it.
+    """
     path = local_path(value)
-    return path if path and not path.startswith("/auth/") else "/"
+    return path if path and (not path.startswith("/auth/") or path.startswith(_INVITATION)) else "/"
 
 
 def to_page(path: str) -> RedirectResponse:
     """Send the browser to one of our pages by a full load, which opens a socket that carries the new cookie."""
-    return RedirectResponse(f"{settings().public_url}{safe_next(path)}", 303)
+    goal = safe_next(path)
+    return RedirectResponse(f"{settings().backend_url if goal.startswith(_INVITATION) else settings().public_url}{goal}", 303)
+
+
+def address_of(request: Request) -> str:
+    """Return whence a request comes: as the walls found, which know how many proxies to believe."""
+    return audit.ADDRESS.get() or (request.client.host if request.client else "")
 
 
 async def sign_in(
@@ -34,7 +45,7 @@ async def sign_in(
         workspace_id,
         method,
         second_factor=second_factor,
-        address=request.client.host if request.client else "",
+        address=address_of(request),
         user_agent=request.headers.get("user-agent", ""),
     )
     keep(response, secret)
