@@ -85,13 +85,13 @@ def confirmation(
     ]
     buttons = rx.el.div(keep_button, confirm_button, class_name="row wrap acts")
     if typed is None:
-        content = rx.el.div(*inner, buttons, class_name="ask")
+        content = rx.el.div(*inner, buttons, class_name="asked")
     else:
         plain = {"auto_complete": "off", "auto_capitalize": "none", "spell_check": False}
         field = text_field(typed.label, typed.field_id, error=typed.error, **plain)
         # Mounted with each opening, so that nothing typed earlier is left in it.
         form = rx.el.form(field, buttons, on_submit=on_confirm, custom_attrs={"noValidate": True}, class_name="stack")
-        content = rx.el.div(*inner, rx.cond(shown, form), class_name="ask")
+        content = rx.el.div(*inner, rx.cond(shown, form), class_name="asked")
     return Dialog.create(
         content,
         id=dialog_id,
