@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands import cors, migrate, owner_link, scan
+from app.commands import cors, migrate, owner_link, scan, signing_keys
 
 cli = typer.Typer(
     name="seamwatch", no_args_is_help=True, add_completion=False, help="Find, explain and watch the seams of a web application."
@@ -11,6 +11,7 @@ cli.command("scan")(scan.scan)
 cli.command("cors")(cors.cors)
 cli.command("owner-link")(owner_link.owner_link)
 cli.command("login-link")(owner_link.login_link)
+cli.command("rotate-signing-key")(signing_keys.rotate_signing_key)
 cli.command("migrate")(migrate.migrate)
 
 if __name__ == "__main__":
