@@ -5,11 +5,13 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from app import db, migrations
-from app.api import audit_download, downloads, problems, v1
+from app.api import audit_download, downloads, problems, v1, well_known
 from app.auth import routes as auth
 from app.engine.scan_worker import ScanWorker
 from app.engine.supervisor import Supervisor
@@ -30,13 +32,20 @@ supervisor = Supervisor()
 api = FastAPI(
     title="Seamwatch",
     version=VERSION,
+    description=v1.DESCRIPTION,
     openapi_url="/api/openapi.json",
     docs_url=None,
     redoc_url=None,
     redirect_slashes=False,
-    exception_handlers={SeamwatchError: problems.from_error},
+    exception_handlers={
+        SeamwatchError: problems.from_error,
+        RequestValidationError: problems.from_validation,
+        HTTPException: problems.from_http,
+        Exception: problems.from_bug,
+    },
 )
 api.include_router(v1.router)
+api.include_router(well_known.router)
 api.include_router(downloads.router)
 api.include_router(audit_download.router)
 api.include_router(auth.router)
@@ -63,8 +72,13 @@ async def readyz() -> JSONResponse:
 
 @api.api_route("/api", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
 @api.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-async def no_such_endpoint() -> JSONResponse:
+async def no_such_endpoint(request: Request) -> JSONResponse:
     """Without it, an unknown path would be answered with a page."""
+    # This route takes every method, so one that an endpoint does not have ends here too.
+    if allowed := v1.methods_of(request.url.path):
+        answer = problems.problem(405, "method_not_allowed", f"This endpoint takes {', '.join(allowed)}.")
+        answer.headers["Allow"] = ", ".join(allowed)
+        return answer
     return problems.problem(404, "not_found", "There is no such endpoint. See /api/openapi.json.")
 
 

@@ -14,7 +14,7 @@ from app.core.scan_events import RequestLine, ScanStatus
 from app.engine.scan import OnProgress, Progress, ScanFailed
 from app.engine.scan import run as run_scan
 from app.net import Net
-from app.services import audit, scan_feed, scan_queue, sessions
+from app.services import audit, grants, scan_feed, scan_queue, sessions, signing_keys, tokens
 from app.services.scan_queue import Claim
 
 logger = logging.getLogger(__name__)
@@ -80,6 +80,9 @@ class ScanWorker:
         if time.monotonic() >= self._next_prune:
             self._next_prune = time.monotonic() + PRUNE_S
             await audit.prune()
+            await grants.purge()
+            await tokens.purge()
+            await signing_keys.purge()
 
     def _start(self, claim: Claim) -> None:
         news: asyncio.Queue[Progress | None] = asyncio.Queue()
