@@ -129,8 +129,10 @@ async def begin_adding(actor: Actor | None) -> dict[str, Any]:
     Raises:
         Unauthenticated, Forbidden: for a token.
         Conflict: for whoever has `MAX_PASSKEYS`.
+        Limited: after too many tries.
     """
     who = person(actor)
+    await rates.hit(rates.Rate.SECOND_FACTOR_OF_ACCOUNT, "add", str(who.user_id))
     async with reading() as db:
         known = await _known(db, who.user_id)
         user = await db.get_one(User, who.user_id)
