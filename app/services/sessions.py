@@ -45,11 +45,16 @@ Listener = Callable[[frozenset[str], Ended], Awaitable[None]]
 listeners: list[Listener] = []  # told the hashes of sessions whose tabs must be emptied, after the commit
 
 
-async def announce(hashes: Collection[str], why: Ended) -> None:
-    """Forget what is cached of these sessions and empty their open tabs. Call it after the commit."""
+def forget(hashes: Collection[str]) -> None:
+    """Ask the database at the next use of these sessions."""
     for token_hash in hashes:
         _cache.pop(token_hash, None)
         _seen.pop(token_hash, None)
+
+
+async def announce(hashes: Collection[str], why: Ended) -> None:
+    """Forget what is cached of these sessions and empty their open tabs. Call it after the commit."""
+    forget(hashes)
     if hashes:
         for listener in listeners:
             await listener(frozenset(hashes), why)

@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
+
+from app.core.urls import is_loopback_host
 
 GOOGLE_ISSUER = "https://accounts.google.com"
 GITHUB_URL, GITHUB_API = "https://github.com", "https://api.github.com"
@@ -40,6 +43,7 @@ def read(get: Callable[[str], str], names: Iterable[str], origin: Callable[[str,
     if pair := _pair(get, "GOOGLE"):
         # Another issuer only for tests and for compatible stand-ins.
         issuer = get("GOOGLE_ISSUER").rstrip("/") or GOOGLE_ISSUER
+        _check_issuer("GOOGLE_ISSUER", issuer)
         found.append(Provider("google", "google", "Google", *pair, issuer, "openid email profile"))
     if pair := _pair(get, "GITHUB"):
         web = origin("GITHUB_URL", get("GITHUB_URL") or GITHUB_URL)
@@ -52,14 +56,30 @@ def read(get: Callable[[str], str], names: Iterable[str], origin: Callable[[str,
             continue
         if key in ("GOOGLE", "GITHUB"):
             raise ValueError(f"OIDC_{key}_ISSUER", f"'{key}' has settings of its own: SEAMWATCH_{key}_CLIENT_ID.")
-        if not issuer.startswith(("https://", "http://localhost", "http://127.0.0.1")):
-            raise ValueError(f"OIDC_{key}_ISSUER", f"'{issuer}' is not an https:// address.")
+        _check_issuer(f"OIDC_{key}_ISSUER", issuer)
         pair = _pair(get, f"OIDC_{key}")
         if pair is None:
             raise ValueError(f"OIDC_{key}_CLIENT_ID", "missing, though an issuer is set.")
         label = get(f"OIDC_{key}_NAME") or key.capitalize()
-        found.append(Provider(key.lower(), "oidc", label, *pair, issuer, get(f"OIDC_{key}_SCOPE") or "openid email profile"))
+        found.append(Provider(key.lower(), "oidc", label, *pair, issuer, _scope(get(f"OIDC_{key}_SCOPE"))))
     return tuple(found)
+
+
+def _check_issuer(name: str, issuer: str) -> None:
+    """Raise for an issuer whose answers could be changed on the way: http:// is for this machine only."""
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(parts.hostname or "")):
+        raise ValueError(name, f"'{issuer}' is not an https:// address.")
+    if not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError(
+            name, f"'{issuer}' is not an issuer. Write it as its discovery document does, like https://id.example.com/realms/main."
+        )
+
+
+def _scope(text: str) -> str:
+    """Return the scopes to ask for. Without "openid" there would be no ID token, and nothing to tell people by."""
+    words = text.replace(",", " ").split() or ["openid", "email", "profile"]
+    return " ".join(words if "openid" in words else ["openid", *words])
 
 
 def _pair(get: Callable[[str], str], prefix: str) -> tuple[str, str] | None:

@@ -36,7 +36,7 @@ def test_what_each_role_may(role: Role, allowed: set[Action]):
 @pytest.mark.parametrize("action", Action)
 def test_nobody_may_do_anything(action: Action):
     assert not may(None, action)
-    with pytest.raises(Unauthenticated, match="owner-link"):
+    with pytest.raises(Unauthenticated, match="not signed in"):
         require(None, action)
 
 

@@ -1,0 +1,70 @@
+"""The ways to get in that this installation offers, and what an operator must do to offer another."""
+
+from dataclasses import dataclass
+
+from sqlmodel import select
+
+from app.db import reading
+from app.models import Passkey
+from app.services import login_links
+from app.settings import settings
+from app.settings.providers import Kind, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderButton:
+    """One way to sign in; it starts at /auth/login/{key}."""
+
+    key: str
+    label: str  # "Google"
+    kind: Kind
+    redirect_uri: str  # what must be registered at the provider, to the letter
+
+
+@dataclass(frozen=True, slots=True)
+class NotConfigured:
+    """A provider that an operator could offer."""
+
+    label: str
+    variables: tuple[str, ...]  # to be set
+    redirect_uri: str  # to be registered there
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    providers: tuple[ProviderButton, ...]
+    passkeys: bool  # whether anybody here has one
+    has_owner: bool
+    not_configured: tuple[NotConfigured, ...] = ()
+
+
+def redirect_uri(key: str) -> str:
+    """Return where a provider sends browsers back to. Never made from a request: a forged Host would choose it."""
+    return f"{settings().backend_url}/auth/callback/{key}"
+
+
+def button(provider: Provider) -> ProviderButton:
+    return ProviderButton(provider.key, provider.label, provider.kind, redirect_uri(provider.key))
+
+
+async def options() -> Options:
+    """Return what the sign-in page offers. Needs no actor: all of it is public."""
+    async with reading() as db:
+        passkeys = (await db.exec(select(Passkey.id).limit(1))).first() is not None
+    configured = {provider.key for provider in settings().providers}
+    return Options(
+        tuple(map(button, settings().providers)),
+        passkeys,
+        await login_links.has_owner(),
+        tuple(one for one in _known() if one.redirect_uri.rpartition("/")[2] not in configured),
+    )
+
+
+def _known() -> tuple[NotConfigured, ...]:
+    both = ("CLIENT_ID", "CLIENT_SECRET")
+    found = [
+        NotConfigured(label, tuple(f"SEAMWATCH_{label.upper()}_{name}" for name in both), redirect_uri(label.lower()))
+        for label in ("Google", "GitHub")
+    ]
+    names = tuple(f"SEAMWATCH_OIDC_KEY_{name}" for name in ("ISSUER", *both))
+    return (*found, NotConfigured("Any OpenID provider, under a KEY of your choice", names, redirect_uri("key")))
