@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from app import db, migrations
 from app.api import audit_download, downloads, problems, v1, well_known
 from app.auth import routes as auth
+from app.auth.marker import Marker
 from app.engine.scan_worker import ScanWorker
 from app.engine.supervisor import Supervisor
 from app.net import AddressPolicy, Net
 from app.net.addresses import Mode
-from app.services import lab, login_links, vault
+from app.services import lab, login_links, rates, vault
 from app.services.errors import SeamwatchError
 from app.settings import VERSION, Settings, settings
 from app.walls import log
@@ -49,6 +50,7 @@ api.include_router(well_known.router)
 api.include_router(downloads.router)
 api.include_router(audit_download.router)
 api.include_router(auth.router)
+api.add_middleware(Marker)
 
 
 @api.get("/healthz", include_in_schema=False)
@@ -84,7 +86,8 @@ async def no_such_endpoint(request: Request) -> JSONResponse:
 
 def make_net(to: Settings) -> Net:
     """Return the way out that these settings allow. Our own listener is never a target."""
-    policy = AddressPolicy(Mode.PRIVATE if to.private_targets else Mode.PUBLIC, own=frozenset({(to.host, to.port)}))
+    mode = Mode.PRIVATE if to.private_targets else Mode.LISTED if to.listed_targets else Mode.PUBLIC
+    policy = AddressPolicy(mode, to.listed_targets, own=frozenset({(to.host, to.port)}))
     return Net(policy, user_agent=to.user_agent, ca_file=str(to.ca_file) if to.ca_file else None, resolve=dict(to.resolve))
 
 
@@ -118,4 +121,5 @@ async def lifespan() -> AsyncIterator[None]:
                 lab.connect(None)
                 await supervisor.stop()
     finally:
+        await rates.close()
         await db.close()

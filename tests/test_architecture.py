@@ -47,12 +47,13 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "engine": ({"core", "engine", "net", "probes", "services"}, set()),
     "walls": ({"services", "settings", "walls"}, {"starlette"}),
     "api": ({"api", "core", "services"}, WEB | {"pydantic"}),
-    "auth": ({"auth", "core", "services", "settings"}, WEB | {"authlib", "jinja2", "webauthn"}),
+    "auth": ({"auth", "core", "services", "settings"}, WEB | {"authlib", "httpx2", "jinja2", "joserfc", "webauthn"}),
     "commands": (
         {"commands", "core", "db", "engine", "migrations", "net", "probes", "services", "settings"},
         {"jinja2", "markupsafe", "pydantic", "pydantic_core", "rich", "typer"},
     ),
-    "state": ({"core", "services", "state"}, {"reflex"}),
+    # walls: what the guard leaves for the registry of sockets; reflex_base: the gate stands where Reflex handles its events
+    "state": ({"core", "services", "state", "walls"}, {"pydantic", "reflex", "reflex_base"}),
     "components": ({"components", "core", "state"}, {"reflex", "reflex_base", "reflex_components_core"}),
     "pages": ({"components", "core", "pages", "state"}, {"reflex", "reflex_components_core"}),
 }

@@ -17,10 +17,7 @@ class Unauthenticated(SeamwatchError):
     status = 401
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(
-            message
-            or "Sign in to scan. Open the link that Seamwatch printed on its console, or run `python -m app owner-link` for a new one."
-        )
+        super().__init__(message or "You are not signed in. Sign in, then try again.")
 
 
 class Forbidden(SeamwatchError):
