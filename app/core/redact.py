@@ -66,6 +66,18 @@ def redact_url(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, kept, parts.fragment))
 
 
+def secrets_of_url(url: str) -> tuple[str, ...]:
+    """Return what `redact_url` would hash or remove: user name, password, and secret-looking query values, as sent and decoded."""
+    try:
+        parts = urlsplit(url)
+        decoded = [value for name, value in parse_qsl(parts.query) if _SECRET_NAME.fullmatch(name)]
+    except ValueError:
+        return ()
+    sent = [value for name, _, value in (pair.partition("=") for pair in parts.query.split("&")) if _SECRET_NAME.fullmatch(name)]
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    return tuple(filter(None, dict.fromkeys((*sent, *decoded, user, password))))
+
+
 def redact_header(name: str, value: str) -> str:
     """Return one header's value as it may be stored."""
     lower = name.lower()

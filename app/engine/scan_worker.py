@@ -94,7 +94,7 @@ class ScanWorker:
         """Tell how an examination goes and record how it ended, whatever happens."""
         claim = running.claim
         await scan_feed.publish(claim.public_id, ScanStatus.RUNNING)
-        teller = asyncio.create_task(_tell(claim.public_id, running.news))
+        teller = asyncio.create_task(_tell(claim, running.news))
         lease = asyncio.create_task(self._keep_lease(running))
         try:
             await asyncio.wait([running.examination])
@@ -138,24 +138,25 @@ class ScanWorker:
                 return
 
 
-async def _tell(public_id: str, news: "asyncio.Queue[Progress | None]") -> None:
+async def _tell(claim: Claim, news: "asyncio.Queue[Progress | None]") -> None:
     """Pass on progress, in order, until None comes."""
+    hide = claim.withheld.hide
     while (progress := await news.get()) is not None:
         exchange = progress.exchange
         await scan_feed.publish(
-            public_id,
+            claim.public_id,
             ScanStatus.RUNNING,
             phase=progress.phase,
-            noted=redact_text(progress.noted),
+            noted=hide(redact_text(progress.noted)),
             severity=progress.severity,
             request=exchange
             and RequestLine(
                 id=exchange.id,
                 purpose=exchange.purpose,
                 method=exchange.method,
-                url=redact_url(exchange.url),
+                url=hide(redact_url(exchange.url)),
                 status=exchange.status,
-                failure=exchange.failure_text or (exchange.failure or ""),
+                failure=hide(exchange.failure_text) or (exchange.failure or ""),
                 started_ms=exchange.started_ms,
                 duration_ms=exchange.timing.total_ms,
             ),

@@ -3,28 +3,33 @@
 Every change is a compare-and-swap on the lease's owner, so a worker that was away too long cannot overwrite what another did.
 """
 
+import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core import report_json
 from app.core.findings import Severity
 from app.core.observation import ScanRequest
 from app.core.report import Report
 from app.core.scan_events import ScanStatus
+from app.core.withheld import Withheld
 from app.db import reading, transaction
 from app.models import Scan, now
 from app.services import scan_feed
-from app.services.scans import RESTORABLE, forget_secrets
+from app.services.errors import SeamwatchError
+from app.services.scans import RESTORABLE, purpose, stored, unsealed
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=15)
 MAX_ATTEMPTS = 2  # a scan that takes the process down must not do so for ever
 _GIVEN_UP = "Seamwatch stopped twice while it scanned this site, so the scan was given up. Scan again, and look at the log if it repeats."
-_REQUEST = TypeAdapter(ScanRequest)
+_UNREADABLE = "What this scan was to ask held a secret, which cannot be read any more. Enter it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class Claim:
     row_id: int
     public_id: str
     worker: str
-    request: ScanRequest
+    request: ScanRequest = field(repr=False)  # whole, with what people typed of secrets
+    withheld: Withheld = field(repr=False, default_factory=Withheld)  # keeps these out of what is said about the scan
 
 
 async def claim(worker: str) -> Claim | None:
@@ -57,10 +63,31 @@ async def claim(worker: str) -> Claim | None:
                     started_at=now(),
                 )
             )
-            if took.rowcount == 1:
-                public_id, request = (await db.exec(select(Scan.public_id, Scan.request).where(Scan.id == row_id))).one()
-                return Claim(row_id, public_id, worker, _REQUEST.validate_json(request))
-        # Another worker took it first: look for the next.
+            if took.rowcount != 1:
+                continue  # another worker took it first: look for the next
+            claimed = await _opened(db, row_id, worker)
+        if isinstance(claimed, Claim):
+            return claimed
+        await scan_feed.publish(claimed, ScanStatus.FAILED, error=_UNREADABLE)
+
+
+async def _opened(db: AsyncSession, row_id: int, worker: str) -> Claim | str:
+    """Return the claim of a scan that was just taken; where its request cannot be read, end the scan and return its id."""
+    columns = select(Scan.public_id, Scan.workspace_id, Scan.request, Scan.sealed_request)
+    public_id, workspace_id, shown, sealed = (await db.exec(columns.where(Scan.id == row_id))).one()
+    this = update(Scan).where(col(Scan.id) == row_id)
+    try:
+        request = unsealed(shown, sealed, purpose(workspace_id, public_id))
+        if sealed is None:
+            shown, sealed = stored(request, purpose(workspace_id, public_id))
+            if sealed:  # queued by a version that had no vault
+                await db.exec(this.values(request=shown, sealed_request=sealed))
+    except SeamwatchError:
+        logger.exception("scan %s cannot be run", public_id)
+        values = {"status": ScanStatus.FAILED.value, "error": _UNREADABLE, "finished_at": now(), "lease_owner": "", "lease_until": None}
+        await db.exec(this.values(**values))
+        return public_id
+    return Claim(row_id, public_id, worker, request, Withheld.of(request))
 
 
 def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:
@@ -80,11 +107,15 @@ async def renew(claim: Claim) -> bool:
 
 async def finish(claim: Claim, report: Report) -> None:
     """Store the report whole, with what lists show of it, unless the scan was cancelled or the lease lost."""
+    text = report_json.dump(report)
+    if (withheld := claim.withheld.within(text)).forms:  # a server sent back what it was asked with
+        report = withheld.hide_all(report)
+        text = report_json.dump(report)
     severities = Counter(finding.severity for finding in report.findings)
     await _end(
         claim,
         ScanStatus.DONE,
-        report=report_json.dump(report),
+        report=text,
         schema_version=report.schema_version,
         sentence=report.site.sentence,
         calls=len(report.calls),
@@ -95,7 +126,7 @@ async def finish(claim: Claim, report: Report) -> None:
 
 async def fail(claim: Claim, error: str) -> None:
     """Record that there is no report, and why, in words for people."""
-    await _end(claim, ScanStatus.FAILED, error=error)
+    await _end(claim, ScanStatus.FAILED, error=claim.withheld.hide(error))
 
 
 async def cancelled(claim: Claim) -> None:
@@ -111,8 +142,6 @@ async def _end(claim: Claim, status: ScanStatus, **values: object) -> None:
             # Cancelled before it ended: that is what people were told, so it stands.
             status, values = ScanStatus.CANCELLED, {}
             kept = await db.exec(held.values(**{**ended, "status": status.value}))
-        if kept.rowcount == 1:
-            await forget_secrets(db, claim.row_id)
     if kept.rowcount == 1:
         await scan_feed.publish(claim.public_id, status, error=str(values.get("error", "")))
 
@@ -150,8 +179,6 @@ async def recover() -> int:
                     finished_at=now() if status.final else None,
                 )
             )
-            if changed.rowcount == 1 and status.final:
-                await forget_secrets(db, row_id)
         if changed.rowcount == 1:
             await scan_feed.publish(public_id, status, error=error)
     return len(found)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
@@ -14,15 +14,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core import report_json
 from app.core.comparison import Difference
 from app.core.comparison import compare as compare_reports
-from app.core.inventory import UNKEPT, Call
 from app.core.observation import ScanRequest
-from app.core.redact import redact_header, redact_request, redact_url
+from app.core.redact import redact_url
 from app.core.report import Report
 from app.core.scan_events import ScanEvent, ScanStatus
+from app.core.withheld import without_secrets
 from app.db import reading, transaction
 from app.models import Scan, User, now
-from app.services import scan_feed
+from app.services import audit, scan_feed, vault
 from app.services.access import Action, Actor, require
+from app.services.audit import Did
 from app.services.errors import Conflict, Limited, NotFound
 from app.services.paging import Page, page_number
 from app.services.scan_form import ScanForm, to_request
@@ -122,24 +123,33 @@ async def _get(db: AsyncSession, actor: Actor, scan_id: object, *, deleted: bool
     return found
 
 
-def _without_secrets(call: Call) -> Call:
-    kept = [(name, value if redact_header(name, value) == value else UNKEPT) for name, value in call.headers]
-    return replace(call, headers=tuple(kept))
-
-
 async def start(actor: Actor | None, form: ScanForm) -> str:
     """Queue a scan and return its id.
 
-    Secret-looking header values of the calls to try are left out before anything is stored: a browser's decision needs their
-    names, not their values, and a scan asks without them.
+    What looks secret in addresses and in header values of the calls to try is stored sealed, for the worker and for `rescan`.
 
     Raises:
         Invalid: names every field at fault.
         Limited: too many scans of this user at once or within the hour.
     """
     actor = require(actor, Action.START_SCANS)
-    asked = to_request(form)
-    return await _queue(actor, replace(asked, calls=tuple(map(_without_secrets, asked.calls))))
+    return await _queue(actor, to_request(form))
+
+
+def purpose(workspace_id: int, public_id: str) -> str:
+    """Return what a scan's request is sealed for."""
+    return f"scan:{workspace_id}:{public_id}"
+
+
+def stored(request: ScanRequest, sealed_for: str) -> tuple[str, str | None]:
+    """Return the columns that hold a request: what may be shown, and the whole, sealed, where that is more."""
+    whole, shown = (_REQUEST.dump_json(version).decode() for version in (request, without_secrets(request)))
+    return shown, vault.seal(whole, sealed_for) if shown != whole else None
+
+
+def unsealed(shown: str, sealed: str | None, sealed_for: str) -> ScanRequest:
+    """Return the whole request of a row. Raises Sealed or VaultUnusable."""
+    return _REQUEST.validate_json(shown if sealed is None else vault.unseal(sealed, sealed_for))
 
 
 async def _queue(actor: Actor, request: ScanRequest) -> str:
@@ -152,16 +162,19 @@ async def _queue(actor: Actor, request: ScanRequest) -> str:
         lately = (await db.exec(mine.where(Scan.created_at > now() - timedelta(hours=1)))).one()
         if lately >= settings().scans_per_hour:
             raise Limited(f"You started {lately} scans within an hour. Wait a few minutes and scan again.")
+        shown, sealed = stored(request, purpose(actor.workspace_id, public_id))
         db.add(
             Scan(
                 public_id=public_id,
                 workspace_id=actor.workspace_id,
                 created_by=actor.user_id,
-                request=_REQUEST.dump_json(request).decode(),
                 page_url=redact_url(request.page_url),
                 api_url=redact_url(request.api_url or ""),
+                request=shown,
+                sealed_request=sealed,
             )
         )
+        audit.record(db, actor, Did.SCAN_STARTED, _named(redact_url(request.page_url), public_id))
     await scan_feed.publish(public_id, ScanStatus.QUEUED)
     await scan_feed.wake_worker()
     return public_id
@@ -221,25 +234,19 @@ async def cancel(actor: Actor | None, scan_id: str) -> None:
     actor = require(actor, Action.CHANGE_SCANS)
     async with transaction() as db:
         scan, _ = await _get(db, actor, scan_id)
-        await _cancel(db, scan)
+        if await _cancel(db, scan):
+            audit.record(db, actor, Did.SCAN_CANCELLED, _named(scan.page_url, scan.public_id))
     await scan_feed.request_cancel(scan_id)
 
 
-async def _cancel(db: AsyncSession, scan: Scan) -> None:
+async def _cancel(db: AsyncSession, scan: Scan) -> bool:
+    """Return whether there was something to cancel."""
     # Two statements, each deciding for itself: the worker may claim or finish the scan between reading and writing it.
     this = update(Scan).where(col(Scan.id) == scan.id)
     waiting = this.where(col(Scan.status) == ScanStatus.QUEUED.value)
-    if (await db.exec(waiting.values(status=ScanStatus.CANCELLED.value, finished_at=now()))).rowcount:
-        await forget_secrets(db, scan.id)
-    await db.exec(this.where(col(Scan.status) == ScanStatus.RUNNING.value).values(cancel_requested_at=now()))
-
-
-async def forget_secrets(db: AsyncSession, row_id: int | None) -> None:
-    """Hash the secrets in the addresses of a scan that has ended; while it waits or runs they are needed."""
-    asked = (await db.exec(select(Scan.request).where(Scan.id == row_id))).one()
-    kept = _REQUEST.dump_json(redact_request(_REQUEST.validate_json(asked))).decode()
-    if kept != asked:
-        await db.exec(update(Scan).where(col(Scan.id) == row_id).values(request=kept))
+    ended = await db.exec(waiting.values(status=ScanStatus.CANCELLED.value, finished_at=now()))
+    running = this.where(col(Scan.status) == ScanStatus.RUNNING.value, col(Scan.cancel_requested_at).is_(None))
+    return bool(ended.rowcount + (await db.exec(running.values(cancel_requested_at=now()))).rowcount)
 
 
 async def delete(actor: Actor | None, scan_id: str) -> None:
@@ -249,6 +256,7 @@ async def delete(actor: Actor | None, scan_id: str) -> None:
         scan, _ = await _get(db, actor, scan_id)
         await _cancel(db, scan)
         await db.exec(update(Scan).where(col(Scan.id) == scan.id).values(deleted_at=now()))
+        audit.record(db, actor, Did.SCAN_DELETED, _named(scan.page_url, scan.public_id))
     await scan_feed.request_cancel(scan_id)
 
 
@@ -258,12 +266,29 @@ async def restore(actor: Actor | None, scan_id: str) -> None:
     async with transaction() as db:
         scan, _ = await _get(db, actor, scan_id, deleted=True)
         await db.exec(update(Scan).where(col(Scan.id) == scan.id).values(deleted_at=None))
+        audit.record(db, actor, Did.SCAN_RESTORED, _named(scan.page_url, scan.public_id))
+
+
+def _named(page_url: str, public_id: str) -> str:
+    """Return how the audit log names a scan. The address, which may be long, does not push the id out."""
+    return f"{page_url[:280]} ({public_id})"
 
 
 async def rescan(actor: Actor | None, scan_id: str) -> str:
-    """Queue the same request again and return the new scan's id. Raises Conflict where a secret in an address is gone."""
+    """Queue the same request again, with the secrets it was started with, and return the new scan's id.
+
+    Raises:
+        Conflict: a secret of it was not kept, or cannot be read any more.
+    """
     actor = require(actor, Action.START_SCANS)
-    request = (await get(actor, scan_id)).request
+    async with reading() as db:
+        scan, _ = await _get(db, actor, scan_id)
+        shown, sealed = (await db.exec(select(Scan.request, Scan.sealed_request).where(Scan.id == scan.id))).one()
+    try:
+        request = unsealed(shown, sealed, purpose(actor.workspace_id, scan.public_id))
+    except vault.Sealed as error:
+        raise Conflict("This scan held a secret, which cannot be read any more: the vault's key is gone. Enter it again.") from error
+    # Of scans from before there was a vault the addresses were kept hashed.
     if any("sha256:" in url for url in (request.page_url, request.api_url or "", *(call.url for call in request.calls))):
         raise Conflict("An address of this scan held a secret, which was not kept. Enter the addresses again.")
     return await _queue(actor, request)
