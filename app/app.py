@@ -6,16 +6,41 @@ from reflex.app import default_error_boundary
 from app import web
 from app.components.shell import connection_note, trouble_note
 from app.components.tokens import STYLESHEETS
-from app.pages import compare, cors_lab, findings, landing, new_scan, not_found, rules, scan, scans, sign_in
+from app.pages import (
+    audit_log,
+    compare,
+    cors_lab,
+    findings,
+    landing,
+    members,
+    my_sessions,
+    new_scan,
+    not_found,
+    profile,
+    rules,
+    scan,
+    scans,
+    sign_in,
+    stored_secrets,
+    tokens,
+    workspace_settings,
+)
+from app.state.audit_log import AuditLogState
 from app.state.compare import CompareState
 from app.state.lab import LabState
 from app.state.landing import LandingState
+from app.state.members import MembersState
+from app.state.my_sessions import MySessionsState
 from app.state.new_scan import NewScanState
+from app.state.profile import ProfileState
 from app.state.scan import ScanState
 from app.state.scans import ScansState
 from app.state.session import SessionState
 from app.state.sign_in import SignInState
+from app.state.stored_secrets import StoredSecretsState
+from app.state.tokens import TokensState
 from app.state.trouble import on_exception
+from app.state.workspace_settings import WorkspaceSettingsState
 
 app = rx.App(
     api_transformer=[web.api, web.Guard],  # the last one is the outermost
@@ -64,3 +89,23 @@ app.add_page(
     description="The findings of a scan: what each means, and how to mend it in Flask, Django, FastAPI and nginx.",
     on_load=SessionState.load,
 )
+app.add_page(
+    profile.entrance,
+    route="/settings",
+    title="Settings · Seamwatch",
+    on_load=[SessionState.load, rx.redirect("/settings/profile", replace=True)],
+)
+app.add_page(profile.page, route="/settings/profile", title="Profile · Seamwatch", on_load=[SessionState.load, ProfileState.load])
+app.add_page(my_sessions.page, route="/settings/sessions", title="Sessions · Seamwatch", on_load=[SessionState.load, MySessionsState.load])
+app.add_page(
+    workspace_settings.page,
+    route="/settings/workspace",
+    title="Workspace · Seamwatch",
+    on_load=[SessionState.load, WorkspaceSettingsState.load],
+)
+app.add_page(members.page, route="/settings/members", title="Members · Seamwatch", on_load=[SessionState.load, MembersState.load])
+app.add_page(tokens.page, route="/settings/tokens", title="Tokens · Seamwatch", on_load=[SessionState.load, TokensState.load])
+app.add_page(
+    stored_secrets.page, route="/settings/secrets", title="Secrets · Seamwatch", on_load=[SessionState.load, StoredSecretsState.load]
+)
+app.add_page(audit_log.page, route="/settings/audit", title="Audit log · Seamwatch", on_load=[SessionState.load, AuditLogState.load])

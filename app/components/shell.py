@@ -97,38 +97,44 @@ def _workspace_button(*, phone: bool = False) -> rx.Component:
             icon("down", small=True),
             type="button",
             aria_label=f"Workspace: {SessionState.workspace}",
+            on_click=SessionState.look,
             custom_attrs=opens(_WORKSPACES),
             class_name="ws small" if phone else "ws",
         ),
     )
 
 
+def _workspace_entry(row: ObjectVar[WorkspaceView], here: str) -> rx.Component:
+    """Return a workspace as a form of its own: the answer is a full load, which opens a socket that looks at it."""
+    words = (
+        rx.el.i(row.initial, aria_hidden="true"),
+        rx.el.span(rx.el.span(row.name, class_name="trunc"), rx.el.span(row.role_words, class_name="s f"), class_name="grow two-lines"),
+        rx.cond(row.current, icon("check", small=True, class_name="end-mark")),
+    )
+    return rx.el.li(
+        NativeForm.create(
+            rx.el.input(type="hidden", name="id", value=row.id),
+            rx.el.input(type="hidden", name="next", value=here),
+            rx.el.button(*words, type="submit", aria_current=rx.cond(row.current, "true", "false"), class_name="nav tall"),
+            action=f"{SessionState.backend}/auth/workspace",
+            method="post",
+        ),
+        key=row.id,
+    )
+
+
 def _workspace_menu(here: str) -> rx.Component:
-    """Return the switcher. Each workspace is a form of its own: the answer is a full load, which opens a socket of that workspace."""
-
-    def entry(row: ObjectVar[WorkspaceView]) -> rx.Component:
-        mark = rx.cond(row.current, icon("check", small=True, class_name="end-mark"), None)
-        words = (
-            rx.el.i(row.initial, aria_hidden="true"),
-            rx.el.span(rx.el.span(row.name, class_name="trunc"), rx.el.span(row.role_words, class_name="s f"), class_name="grow two-lines"),
-            mark,
-        )
-        return rx.el.li(
-            NativeForm.create(
-                rx.el.input(type="hidden", name="id", value=row.id),
-                rx.el.input(type="hidden", name="next", value=here),
-                rx.el.button(*words, type="submit", aria_current=rx.cond(row.current, "true", "false"), class_name="nav tall"),
-                action="/auth/workspace",
-                method="post",
-            ),
-            key=row.id,
-        )
-
+    more = rx.el.div("and ", SessionState.more_workspaces, " more", class_name="s f menu-head")
     return popover(
         rx.el.div("Workspaces", id="workspace-menu-head", class_name="s f menu-head"),
-        rx.el.ul(rx.foreach(SessionState.workspaces, entry), aria_labelledby="workspace-menu-head"),
+        rx.el.ul(rx.foreach(SessionState.workspaces, lambda row: _workspace_entry(row, here)), aria_labelledby="workspace-menu-head"),
+        rx.cond(SessionState.more_workspaces > 0, more),
         rx.el.div(
-            rx.el.a(icon("sliders"), "Settings of this workspace", href="/settings/workspace", class_name="nav"),
+            rx.el.a(icon("sliders"), "Workspace settings", href="/settings/workspace", class_name="nav", custom_attrs=closes(_WORKSPACES)),
+            rx.cond(
+                SessionState.may_create,
+                rx.el.a(icon("plus"), "New workspace", href="/settings/workspace#new", class_name="nav"),
+            ),
             class_name="menu-part",
         ),
         popover_id=_WORKSPACES,
@@ -147,8 +153,8 @@ def _user_menu() -> rx.Component:
         rx.el.a(icon("user"), "Profile", href="/settings/profile", class_name="nav"),
         rx.el.a(icon("window"), "Sessions", href="/settings/sessions", class_name="nav"),
         rx.el.div(
-            NativeForm.create(rx.el.button(icon("out"), "Sign out", type="submit", class_name="nav"), action="/auth/logout", method="post"),
-            rx.el.button(icon("out"), "Sign out everywhere…", type="button", custom_attrs=opens(_EVERYWHERE), class_name="nav"),
+            sign_out_form(icon("out"), class_name="nav"),
+            sign_out_everywhere_button(icon("out"), "Sign out everywhere…", class_name="nav"),
             class_name="menu-part",
         ),
         popover_id=_ACCOUNT,
@@ -156,22 +162,43 @@ def _user_menu() -> rx.Component:
     )
 
 
+def sign_out_form(*content: Any, class_name: str) -> rx.Component:
+    """Return the button that signs this browser out."""
+    words = rx.el.button(*content, "Sign out", type="submit", class_name=class_name)
+    return NativeForm.create(words, action=f"{SessionState.backend}/auth/logout", method="post")
+
+
+def sign_out_everywhere_button(*content: Any, class_name: str) -> rx.Component:
+    """Return the button that opens the shell's question."""
+    return rx.el.button(*content, type="button", custom_attrs=opens(_EVERYWHERE), class_name=class_name)
+
+
 def _sign_out_everywhere() -> rx.Component:
-    """The question before the sign-out everywhere; it works without the server's socket, for a lost device is urgent."""
+    """The question before the sign-out everywhere. It needs no socket: a lost device is urgent."""
     return popover(
-        rx.el.h2("Sign out everywhere?", id="everywhere-head"),
-        rx.el.p("Every browser in which you are signed in is signed out at once, this one too. API tokens stay.", class_name="m s"),
         rx.el.div(
-            rx.el.button("Stay signed in", type="button", class_name="btn", custom_attrs={**closes(_EVERYWHERE), "autofocus": ""}),
-            NativeForm.create(
-                rx.el.button("Sign out everywhere", type="submit", class_name="btn danger"), action="/auth/logout-everywhere", method="post"
+            rx.el.h2("Sign out everywhere?", id="everywhere-question"),
+            rx.el.div(
+                "Every browser in which you are signed in is signed out at once, this one too. API tokens go on.",
+                id="everywhere-consequence",
+                class_name="m",
             ),
-            class_name="row wrap end-row",
+            rx.el.div(
+                rx.el.button("Stay signed in", type="button", class_name="btn", custom_attrs={**closes(_EVERYWHERE), "autofocus": ""}),
+                NativeForm.create(
+                    rx.el.button("Sign out everywhere", type="submit", class_name="btn danger"),
+                    action=f"{SessionState.backend}/auth/logout-everywhere",
+                    method="post",
+                ),
+                class_name="row wrap acts",
+            ),
+            class_name="ask",
         ),
         popover_id=_EVERYWHERE,
-        role="dialog",
-        aria_labelledby="everywhere-head",
-        class_name="ask",
+        role="alertdialog",
+        aria_labelledby="everywhere-question",
+        aria_describedby="everywhere-consequence",
+        class_name="dialog",
     )
 
 

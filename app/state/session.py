@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 import reflex as rx
 
-from app.services import sessions
+from app.services import sessions, workspaces
 from app.services.access import Actor
-from app.state.gate import public
+from app.services.errors import SeamwatchError
+from app.services.instance import facts
+from app.services.workspaces import WorkspaceRow
+from app.state import gate
+from app.state.roles import ROLE_WORDS
+from app.state.shown import PAGE_ROWS
 
 
 async def actor_of(state: rx.State) -> Actor | None:
@@ -32,27 +37,53 @@ class WorkspaceView:
 
 
 class SessionState(rx.State):
-    """What the shell shows of the actor."""
+    """What the shell shows of the actor, and the workspaces they can switch to."""
 
     known: rx.Field[bool] = rx.field(False)  # False until the server has answered once
     signed_in: rx.Field[bool] = rx.field(False)
+    backend: rx.Field[str] = rx.field("")  # stands before /auth/… ; "" but in development
     name: rx.Field[str] = rx.field("")
     initials: rx.Field[str] = rx.field("")
     workspace: rx.Field[str] = rx.field("")
     workspace_initial: rx.Field[str] = rx.field("")
     role: rx.Field[str] = rx.field("")  # "owner", "admin", "editor", "viewer"
     role_words: rx.Field[str] = rx.field("")
-    workspaces: rx.Field[list[WorkspaceView]] = rx.field(default_factory=list)
+    workspaces: rx.Field[list[WorkspaceView]] = rx.field(default_factory=list)  # at most PAGE_ROWS, the current one among them
+    more_workspaces: rx.Field[int] = rx.field(0)  # how many are not listed
+    may_create: rx.Field[bool] = rx.field(False)
 
     @rx.event
-    @public
+    @gate.public
     async def load(self):
+        """Show who is here. One query at most beyond that of the session, for the switcher."""
         actor = await actor_of(self)
-        self.known = True
+        self.known, self.backend = True, facts().backend_url
         self.signed_in = actor is not None
-        self.name = actor.name if actor else ""
-        self.initials = _initials(actor.name) if actor else ""
         self.workspace = actor.workspace if actor else ""
         self.workspace_initial = actor.workspace[:1].upper() if actor else ""
         self.role = actor.role.value if actor else ""
-        self.role_words = actor.role.capitalize() if actor else ""
+        self.role_words = ROLE_WORDS[actor.role] if actor else ""
+        self._call(actor.name if actor else "")
+        self._list(await workspaces.mine(actor) if actor else ())
+
+    @rx.event
+    @gate.signed_in
+    async def look(self):
+        """Before the switcher is used: the workspaces as they are now, and whether another one may be made."""
+        try:
+            actor = await actor_of(self)
+            self._list(await workspaces.mine(actor))
+            self.may_create = (await workspaces.details(actor)).may_create
+        except SeamwatchError:  # signed out meanwhile: what the menu leads to says so
+            return
+
+    def _list(self, rows: tuple[WorkspaceRow, ...]) -> None:
+        shown = sorted(rows, key=lambda row: not row.current)[:PAGE_ROWS]
+        names = {row.id for row in shown}
+        self.workspaces = [
+            WorkspaceView(row.id, row.name, row.name[:1].upper(), ROLE_WORDS[row.role], row.current) for row in rows if row.id in names
+        ]
+        self.more_workspaces = len(rows) - len(shown)
+
+    def _call(self, name: str) -> None:
+        self.name, self.initials = name, _initials(name)
