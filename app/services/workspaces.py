@@ -20,7 +20,7 @@ from app.services.memberships import Touched
 from app.services.sessions import Ended
 from app.settings import settings
 
-AUDIT_DAYS = (30, 3650)  # how short and how long an audit log may be kept
+AUDIT_DAYS = (30, 3650)  # how short and how long an audit log may be kept; 0 is for ever
 MAX_OWNED = 50  # workspaces of one user
 MAX_LISTED = 500  # workspaces of one user that the switcher shows
 FIRST_NAME = "My workspace"
@@ -101,8 +101,8 @@ async def _may_create(db: AsyncSession, user_id: int) -> bool:
 
 def _audit_days(value: object) -> int:
     low, high = AUDIT_DAYS
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise Invalid("audit_days", f"Enter a number of days from {low} to {high}.")
+    if not isinstance(value, int) or isinstance(value, bool) or not (value == 0 or low <= value <= high):
+        raise Invalid("audit_days", f"Enter a number of days from {low} to {high}, or 0 to keep it for ever.")
     return value
 
 

@@ -133,7 +133,7 @@ async def test_what_is_changed_counts_at_once_and_stands_in_the_log(alice: Actor
     ("field", "value"),
     [
         *(("name", name) for name in ("", "  ", "x" * 121, "a\nb", "a\x7fb", "a\u2028b", "a\u202eb", "\ud800", 3, ["a"], True)),
-        *(("audit_days", days) for days in (0, 29, 3651, -1, True, "90", 90.0, [90])),
+        *(("audit_days", days) for days in (1, 29, 3651, -1, True, "90", 90.0, [90])),
         *(("require_second_factor", value) for value in (1, "true", 0, [])),
     ],
 )
