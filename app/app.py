@@ -1,4 +1,7 @@
-"""Root: the pages, and the walls of app.web around them."""
+"""Root: the pages, and the walls around them: those of app.web, the gate before every event, and the registry of sockets."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import reflex as rx
 from reflex.app import default_error_boundary
@@ -25,6 +28,7 @@ from app.pages import (
     tokens,
     workspace_settings,
 )
+from app.state import gate, sockets
 from app.state.audit_log import AuditLogState
 from app.state.compare import CompareState
 from app.state.lab import LabState
@@ -53,7 +57,19 @@ app = rx.App(
         (5, "Overlay"): lambda stateful: rx.fragment(trouble_note(), connection_note()) if stateful else None,
     },
 )
-app.register_lifespan_task(web.lifespan)
+app.add_middleware(gate.Gate())
+registry = sockets.install(app)
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncIterator[None]:
+    """What runs as long as the app, and the sweep over its sockets."""
+    async with web.lifespan():
+        web.supervisor.start("sweep of sockets", registry.keep_sweeping)
+        yield
+
+
+app.register_lifespan_task(lifespan)
 
 app.add_page(
     landing.page,

@@ -8,6 +8,7 @@ from app.core.comparison import CallChange, CallLine, FindingLine
 from app.services import scans
 from app.services.errors import SeamwatchError, Unauthenticated
 from app.services.scans import ScanRow
+from app.state.gate import signed_in
 from app.state.session import actor_of
 from app.state.shown import PAGE_ROWS, counted, host_of, iso, sign_in_path, when
 
@@ -53,6 +54,7 @@ class CompareState(rx.State):
     calls_words: rx.Field[str] = rx.field("")
 
     @rx.event
+    @signed_in
     async def load(self):
         asked = self.router.url.query_parameters
         first, second = str(asked.get("a", "")), str(asked.get("b", ""))

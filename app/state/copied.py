@@ -4,6 +4,8 @@ import asyncio
 
 import reflex as rx
 
+from app.state.gate import public
+
 _SHOWN_S = 2
 
 
@@ -13,6 +15,7 @@ class CopiedState(rx.State):
     key: rx.Field[str] = rx.field("")
 
     @rx.event(background=True, supersedes=True)
+    @public
     async def show(self, key: str):
         async with self:
             self.key = str(key)[:200]

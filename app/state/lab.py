@@ -13,6 +13,7 @@ from app.core.lab_cases import DEFAULT, MAX_CODE, READY, case_of_console, read_f
 from app.services import lab
 from app.services.errors import Invalid, SeamwatchError, Unauthenticated
 from app.services.instance import facts
+from app.state.gate import public
 from app.state.lab_view import AnswerRow, HeaderRow, MatchView, VerdictView, cleaned, path_of, title_of, verdict_view, visited
 from app.state.report_view import prose
 from app.state.session import actor_of
@@ -78,6 +79,7 @@ class LabState(rx.State):
     _found: rx.Field[list[ConsoleMatch]] = rx.field(default_factory=list)
 
     @rx.event
+    @public
     async def load(self):
         """Show the case of the address; without one, keep what is there, or start with the first ready one."""
         text = str(self.router.url.query_parameters.get("case") or "")
@@ -184,46 +186,55 @@ class LabState(rx.State):
     # The call, as it is typed.
 
     @rx.event
+    @public
     async def set_origin(self, text: str):
         self.origin = _line(text)
         self._judge()
 
     @rx.event
+    @public
     async def set_url(self, text: str):
         self.url, self.url_error = _line(text), ""
         self._judge()
 
     @rx.event
+    @public
     async def set_method(self, text: str):
         self.method = _line(text)
         self._judge()
 
     @rx.event
+    @public
     async def set_credentials(self, value: str):
         self.credentials = value if value in _CREDENTIALS else self.credentials
         self._judge()
 
     @rx.event
+    @public
     async def set_mode(self, value: str):
         self.mode = value if value in _MODES else self.mode
         self._judge()
 
     @rx.event
+    @public
     async def set_redirect(self, value: str):
         self.redirect = value if value in _REDIRECTS else self.redirect
         self._judge()
 
     @rx.event
+    @public
     async def set_body(self, value: str):
         self.body = value if value in _BODIES else ""
         self._judge()
 
     @rx.event
+    @public
     async def set_body_type(self, text: str):
         self.body_type = _line(text)
         self._judge()
 
     @rx.event
+    @public
     async def add_header(self):
         if len(self._headers) < MAX_HEADERS:
             self._headers[self._next_header] = ("", "")
@@ -231,24 +242,28 @@ class LabState(rx.State):
             self._show_headers()
 
     @rx.event
+    @public
     async def remove_header(self, number: int):
         if self._headers.pop(number, None) is not None:
             self._show_headers()
             self._judge()
 
     @rx.event
+    @public
     async def set_header_name(self, number: int, text: str):
         if number in self._headers:
             self._headers[number] = (_line(text), self._headers[number][1])
             self._judge()
 
     @rx.event
+    @public
     async def set_header_value(self, number: int, text: str):
         if number in self._headers:
             self._headers[number] = (self._headers[number][0], _line(text))
             self._judge()
 
     @rx.event
+    @public
     async def read_code(self, text: str):
         """Take the call from pasted JavaScript; the answers stay."""
         if not str(text).strip():
@@ -269,23 +284,27 @@ class LabState(rx.State):
     # The answers, as they are typed.
 
     @rx.event
+    @public
     async def set_preflight(self, number: int, text: str):
         if 0 <= number < len(self._answers):
             self._answers[number].preflight = str(text)[: MAX_TEXT + 1]
             self._judge()
 
     @rx.event
+    @public
     async def set_actual(self, number: int, text: str):
         if 0 <= number < len(self._answers):
             self._answers[number].actual = str(text)[: MAX_TEXT + 1]
             self._judge()
 
     @rx.event
+    @public
     async def apply_changes(self):
         if self._judgement and self._judgement.mended:
             self._fill(self._judgement.mended)
 
     @rx.event
+    @public
     async def start_with(self, key: str):
         for case in READY:
             if case.key == key:
@@ -293,6 +312,7 @@ class LabState(rx.State):
                 self._fill(case.case, case.key)
 
     @rx.event(background=True, supersedes=True)
+    @public
     async def ask(self):
         """Ask the server for its real answers, for the signed-in."""
         async with self:
@@ -320,11 +340,13 @@ class LabState(rx.State):
     # A console error.
 
     @rx.event
+    @public
     async def toggle_pasting(self):
         self.pasting = not self.pasting
         self.pasted, self.matches, self._found = False, [], []
 
     @rx.event
+    @public
     async def explain(self, text: str):
         """Find the rules of the messages in a pasted text."""
         clean = str(text)[:MAX_CONSOLE]
@@ -339,6 +361,7 @@ class LabState(rx.State):
         ]  # fmt: skip
 
     @rx.event
+    @public
     async def take_match(self, number: int):
         """Put the case of a console message into the fields."""
         case = case_of_console(self._found[number]) if 0 <= number < len(self._found) else None

@@ -9,6 +9,7 @@ from app.services import scans
 from app.services.errors import Invalid, SeamwatchError, Unauthenticated
 from app.services.instance import DemoTarget, facts
 from app.services.scan_form import ScanForm
+from app.state.gate import public
 from app.state.session import actor_of
 from app.state.shown import new_scan_path, sign_in_path
 
@@ -37,17 +38,20 @@ class LandingState(rx.State):
     examples: rx.Field[list[ExampleCard]] = rx.field(default_factory=list)
 
     @rx.event
+    @public
     async def load(self):
         self.error, self.busy = "", False
         self.examples = _cards(facts().demo)
 
     @rx.event
+    @public
     async def scan(self, form: dict[str, str]):
         """Start a scan of the address; the signed-out are told how to get in, and keep what they typed."""
         async for event in self._start(str(form.get("url", ""))[:4000], ""):
             yield event
 
     @rx.event
+    @public
     async def scan_example(self, page_url: str, api_url: str):
         async for event in self._start(str(page_url)[:4000], str(api_url)[:4000]):
             yield event

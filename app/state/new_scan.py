@@ -8,6 +8,7 @@ import reflex as rx
 from app.services import scans
 from app.services.errors import FieldError, Invalid, SeamwatchError, Unauthenticated
 from app.services.scan_form import MAX_CALLS, CallForm, ScanForm, parse_headers, to_request
+from app.state.gate import public, signed_in
 from app.state.session import actor_of
 from app.state.shown import new_scan_path, sign_in_path
 
@@ -39,6 +40,7 @@ class NewScanState(rx.State):
     _next_row: int = 1
 
     @rx.event
+    @signed_in
     async def load(self):
         asked = self.router.url.query_parameters
         page_url = str(asked.get("url") or asked.get("page") or "")[:4000]
@@ -58,16 +60,19 @@ class NewScanState(rx.State):
         self.busy = False
 
     @rx.event
+    @signed_in
     async def add_call(self):
         if len(self.rows) < MAX_CALLS:
             row, self._next_row = CallRow(self._next_row), self._next_row + 1
             self.rows = [*self.rows, row]
 
     @rx.event
+    @signed_in
     async def remove_call(self, row_id: int):
         self.rows = [row for row in self.rows if row.id != row_id]
 
     @rx.event
+    @public
     async def submit(self, form: dict[str, Any]):
         self._clear()
         self.busy = True

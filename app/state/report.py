@@ -13,6 +13,7 @@ from app.core.report_build import count_by_severity
 from app.services import scans
 from app.services.errors import SeamwatchError
 from app.services.instance import facts
+from app.state.gate import signed_in
 from app.state.report_map import EMPTY_MAP, MapView, map_view
 from app.state.report_view import (
     CallRow,
@@ -92,6 +93,7 @@ class ReportState(rx.State):
     _requests_limit: int = _MAX_ROWS
 
     @rx.event
+    @signed_in
     async def load(self):
         """Show the report of the scan in the address, and open the finding that its hash names."""
         scan_id = self.router.url.path.strip("/").split("/")[-1]
@@ -150,6 +152,7 @@ class ReportState(rx.State):
         return f"/cors?case={to_link(case_of_call(call, self._report))}"
 
     @rx.event
+    @signed_in
     async def toggle(self, row_id: str):
         """Open or close one finding; an opened one stands in the address."""
         self._open ^= {str(row_id)}
@@ -157,6 +160,7 @@ class ReportState(rx.State):
         return rx.redirect(f"#{row_id}", replace=True) if any(row.id == row_id and row.open for row in self.findings) else None
 
     @rx.event
+    @signed_in
     async def open_finding(self, row_id: str):
         """Open one finding, whatever is filtered: a line of the map leads here."""
         self._open |= {str(row_id)}
@@ -164,6 +168,7 @@ class ReportState(rx.State):
         self._show_findings()
 
     @rx.event
+    @signed_in
     async def choose_seam(self, name: str):
         self.seam = "" if name == self.seam else str(name)
         self._show_findings()
@@ -190,16 +195,19 @@ class ReportState(rx.State):
         self.calls_count = ", ".join(part for part in said if part)
 
     @rx.event
+    @signed_in
     async def toggle_call(self, call_id: str):
         self._open ^= {str(call_id)}
         self._show_calls()
 
     @rx.event
+    @signed_in
     async def filter_calls(self, text: str):
         self.call_filter = str(text)[:200]
         self._show_calls()
 
     @rx.event
+    @signed_in
     async def more_calls(self):
         self._calls_limit = self._calls_limit + _MAX_ROWS if self._calls_limit >= _MAX_ROWS else _MAX_ROWS
         self._show_calls()
@@ -213,16 +221,19 @@ class ReportState(rx.State):
             self.requests = [request_row(request, open_=f"r{request.id}" in self._open) for request in rows]
 
     @rx.event
+    @signed_in
     async def toggle_requests(self):
         self.requests_open = not self.requests_open
         self._show_requests()
 
     @rx.event
+    @signed_in
     async def more_requests(self):
         self._requests_limit += _MAX_ROWS
         self._show_requests()
 
     @rx.event
+    @signed_in
     async def toggle_request(self, number: int):
         self._open ^= {f"r{number}"}
         self._show_requests()

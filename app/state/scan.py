@@ -11,6 +11,7 @@ from app.core.scan_events import ScanEvent, ScanStatus
 from app.services import scans
 from app.services.errors import NotFound, SeamwatchError, Unauthenticated
 from app.services.scans import ScanRow
+from app.state.gate import internal, signed_in
 from app.state.pacing import paced
 from app.state.report import ReportState
 from app.state.session import actor_of
@@ -84,6 +85,7 @@ class ScanState(rx.State):
     _began: datetime | None = None
 
     @rx.event
+    @signed_in
     async def open(self):
         """Show the scan that the address names."""
         scan_id = self.router.url.path.strip("/").split("/")[-1]
@@ -130,6 +132,7 @@ class ScanState(rx.State):
         return None if self._all else ScanState.recall
 
     @rx.event(background=True, supersedes=True)
+    @internal
     async def follow(self):
         """Show what happens to the scan, at most four times a second, until it has ended or another page is open."""
         async with self:
@@ -152,6 +155,7 @@ class ScanState(rx.State):
         yield ScanState.open
 
     @rx.event(background=True, supersedes=True)
+    @internal
     async def recall(self):
         """Show what a scan without a report asked before it ended, as far as that is still known."""
         async with self:
@@ -215,11 +219,13 @@ class ScanState(rx.State):
         self.rows = shown[-PAGE_ROWS:][::-1]
 
     @rx.event
+    @signed_in
     async def set_only_noteworthy(self, on: bool):
         self.only_noteworthy = bool(on)
         self._filter()
 
     @rx.event
+    @signed_in
     async def cancel(self):
         self.cancelling = True
         yield
@@ -229,6 +235,7 @@ class ScanState(rx.State):
             self.cancelling, self.error = False, error.message
 
     @rx.event
+    @signed_in
     async def rescan(self):
         """Queue the same request again and show the new scan."""
         try:

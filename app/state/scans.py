@@ -9,6 +9,7 @@ from app.core.scan_events import ScanStatus
 from app.services import scans
 from app.services.errors import SeamwatchError, Unauthenticated
 from app.services.scans import ScanRow
+from app.state.gate import internal, signed_in
 from app.state.session import actor_of
 from app.state.shown import counted, host_of, iso, plain, sign_in_path, when, without_scheme
 
@@ -51,6 +52,7 @@ class ScansState(rx.State):
     undo_id: rx.Field[str] = rx.field("")
 
     @rx.event
+    @signed_in
     async def load(self):
         """Read the page of rows that the address names, and follow it while a scan of it runs."""
         self.selected, self.notice, self.undo_id = [], "", ""
@@ -58,6 +60,7 @@ class ScansState(rx.State):
         return await self._read()
 
     @rx.event
+    @signed_in
     async def retry(self):
         return await self._read()
 
@@ -76,6 +79,7 @@ class ScansState(rx.State):
         return ScansState.watch if any(row.running for row in self.rows) else None
 
     @rx.event(background=True, supersedes=True)
+    @internal
     async def watch(self):
         """Read the rows again every two seconds while one of them runs and the list is open."""
         while True:
@@ -93,10 +97,12 @@ class ScansState(rx.State):
         yield ScansState.retry
 
     @rx.event
+    @signed_in
     async def turn(self, step: int):
         return rx.redirect(f"/scans?page={max(1, self.page + (1 if step > 0 else -1))}")
 
     @rx.event
+    @signed_in
     async def choose(self, scan_id: str):
         """Choose a scan to compare, or unchoose it; a third one takes the place of the first."""
         chosen = [kept for kept in self.selected if kept != scan_id]
@@ -106,12 +112,14 @@ class ScansState(rx.State):
         self.rows = [_marked(row, row.id in chosen) for row in self.rows]
 
     @rx.event
+    @signed_in
     async def compare(self):
         if len(self.selected) == 2:
             return rx.redirect(f"/scans/compare?a={self.selected[0]}&b={self.selected[1]}")
         return None
 
     @rx.event
+    @signed_in
     async def rescan(self, scan_id: str):
         try:
             return rx.redirect(f"/scans/{await scans.rescan(await actor_of(self), scan_id)}")
@@ -120,6 +128,7 @@ class ScansState(rx.State):
             return ScansState.hush
 
     @rx.event
+    @signed_in
     async def delete(self, scan_id: str):
         """Delete at once; Undo stays for 8 s."""
         host = next((row.host for row in self.rows if row.id == scan_id), "")
@@ -134,6 +143,7 @@ class ScansState(rx.State):
         return [follow_up, ScansState.hush] if follow_up else ScansState.hush
 
     @rx.event
+    @signed_in
     async def undo(self):
         scan_id, self.undo_id, self.notice = self.undo_id, "", ""
         try:
@@ -144,12 +154,14 @@ class ScansState(rx.State):
         return await self._read()
 
     @rx.event(background=True, supersedes=True)
+    @internal
     async def hush(self):
         await asyncio.sleep(_UNDO_S)
         async with self:
             self.notice, self.undo_id = "", ""
 
     @rx.event
+    @signed_in
     async def close_notice(self):
         self.notice, self.undo_id = "", ""
 

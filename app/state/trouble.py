@@ -5,6 +5,8 @@ from typing import cast
 
 import reflex as rx
 
+from app.state.gate import internal, public
+
 _SAID = "That did not work. The reason is in Seamwatch's log."
 
 logger = logging.getLogger(__name__)
@@ -16,10 +18,12 @@ class TroubleState(rx.State):
     said: rx.Field[str] = rx.field("")
 
     @rx.event
+    @internal
     async def tell(self):
         self.said = _SAID
 
     @rx.event
+    @public
     async def close(self):
         self.said = ""
 

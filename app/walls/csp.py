@@ -20,7 +20,12 @@ def inline_script_hashes(html: str) -> set[str]:
 
 
 def policy(script_hashes: Iterable[str], origins: Iterable[str], *, https: bool) -> str:
-    """Return the policy's text. `origins`: our own; older Safaris do not count a WebSocket to the same host as 'self'."""
+    """Return the policy's text. `origins`: our own; older Safaris do not count a WebSocket to the same host as 'self'.
+
+    Nothing of ours may be framed. A page that is made to be embedded elsewhere, as a status widget is, must not be one of the built
+    pages, and needs its own policy with `frame-ancestors *`, no X-Frame-Options, no cookie read and no script: the guard would choose
+    both by the path, in `hardened`.
+    """
     sockets = sorted({origin.replace("http", "ws", 1) for origin in origins})
     return "; ".join(
         [

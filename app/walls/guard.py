@@ -4,11 +4,9 @@ It refuses unknown hosts (DNS rebinding), sockets and unsafe requests from other
 oversized bodies and frames and floods of them; it binds Reflex's tab tokens to the session; and it sets the security headers.
 """
 
-import hashlib
-import hmac
+import ipaddress
 import re
 import time
-import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,20 +14,24 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.services import sessions
+from app.services import audit, sessions
+from app.services.rates import of_address
 from app.settings import WEB, Settings
 from app.settings import settings as current_settings
-from app.walls import csp
+from app.walls import binding, csp
+from app.walls.binding import BOUND, Binding, Bound
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 1_000_000
 MAX_FRAME_BYTES = 256_000
-MAX_SOCKETS = 500  # from one address; behind a proxy that is everybody
+MAX_SOCKETS = 500  # from one address; behind a proxy that SEAMWATCH_TRUSTED_PROXIES does not count, that is everybody
+MAX_SOCKETS_OF_USER = 100
 FRAMES_PER_S, FRAME_BURST = 60.0, 240.0
 _TAB_TOKEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EVENT_PATH, _UPLOAD_PATH = "/_event", "/_upload"
 # Any escape of JSON; of those for halves of a surrogate pair, the whole ones first, so that what remains stands alone.
-_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.S)
+_PAIR, _UNKEPT = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}", r"u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000)"
+_ESCAPE = re.compile(rf"\\(?:{_PAIR}|(?P<unkept>{_UNKEPT})|.)", re.S)
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -89,14 +91,27 @@ def refusal(head: Head, settings: Settings) -> Refusal | None:
     return None
 
 
-def bound_token(token: str, session_hash: str, secret_key: str) -> str:
-    """Return the tab token the server works with: worthless without the session it was made with.
+def client_address(scope: Scope, head: Head, proxies: int) -> str:
+    """Return the address of whoever sent this, as far as it can be believed; "" when the server does not say.
 
-    Reflex hands a tab's whole state to whoever knows its token, which the browser makes with Math.random() and which stands in
-    URLs and logs. So each session has a tree of its own, and the token alone opens nothing.
+    Each proxy adds the address it was asked from at the end of X-Forwarded-For, so with `proxies` of our own in front, the entry that
+    many from the end is what the outermost of them saw. What stands before it may be made up.
     """
-    mac = hmac.new(secret_key.encode(), f"tab|{token}|{session_hash}".encode(), hashlib.sha256)
-    return str(uuid.UUID(bytes=mac.digest()[:16], version=4))
+    peer = (scope.get("client") or ("",))[0]
+    if not proxies:
+        return peer
+    entries = [entry.strip() for entry in head.get("x-forwarded-for").split(",")]
+    if len(entries) < proxies:
+        return peer
+    told = entries[-proxies]
+    if told.startswith("["):
+        told = told[1:].partition("]")[0]  # [2001:db8::1]:4711
+    elif told.count(":") == 1:
+        told = told.partition(":")[0]  # 192.0.2.1:4711
+    try:
+        return str(ipaddress.ip_address(told))
+    except ValueError:
+        return peer
 
 
 def hardened(headers: Headers, head: Head, policy: str, *, https: bool) -> Headers:
@@ -107,7 +122,7 @@ def hardened(headers: Headers, head: Head, policy: str, *, https: bool) -> Heade
         b"x-content-type-options": b"nosniff",
         # Not "no-referrer": with it Chromium sends `Origin: null` with a form, and the check above refuses our own.
         b"referrer-policy": b"same-origin",
-        b"x-frame-options": b"DENY",
+        b"x-frame-options": b"DENY",  # and frame-ancestors in the policy; see `csp.policy` for pages meant to be framed
         b"cross-origin-opener-policy": b"same-origin",
         b"cross-origin-resource-policy": b"same-origin",
         b"permissions-policy": b"camera=(), geolocation=(), microphone=()",
@@ -119,15 +134,18 @@ def hardened(headers: Headers, head: Head, policy: str, *, https: bool) -> Heade
     if caching := _caching(head, html=html):
         ours[b"cache-control"] = caching
     kept = [(name, value) for name, value in headers if name.lower() not in ours and name.lower() != b"server"]
+    if html and not head.path.startswith("/auth/") and not binding.browser_of(head.get("cookie")):
+        kept.append((b"set-cookie", binding.new_browser_cookie().encode()))
     return kept + list(ours.items())
 
 
 def _caching(head: Head, *, html: bool) -> bytes | None:
-    if head.path.startswith("/auth/") or (html and sessions.secret_of(head.get("cookie"))):
+    # Tokens of OAuth must not be stored (RFC 6749, 5.1).
+    if head.path.startswith(("/auth/", "/api/v1/oauth/")) or (html and sessions.secret_of(head.get("cookie"))):
         # Without it the Back button shows a page with its data after signing out, from the back/forward cache.
         return b"no-store"
     if head.path.startswith("/api/") or html:
-        return b"no-cache"
+        return b"private, no-cache"  # a page may bring a cookie, and an answer of the API is for one token
     if head.path.startswith("/assets/"):
         return b"public, max-age=31536000, immutable"  # the build names these by their contents
     return None
@@ -158,34 +176,43 @@ class Guard:
         head = Head.of(scope)
         if refused := refusal(head, self._settings):
             return await _refuse(scope, receive, send, refused)
+        address = client_address(scope, head, self._settings.trusted_proxies)
+        # Whatever asks further in, asks here: routes by `request.client`, services by the variable.
+        scope = {**scope, "client": (address, (scope.get("client") or ("", 0))[1])}
+        told = audit.ADDRESS.set(address)
+        try:
+            return await self._admitted(scope, receive, send, head)
+        finally:
+            audit.ADDRESS.reset(told)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send, head: Head) -> None:
         if head.path.rstrip("/") == _EVENT_PATH or head.path.startswith(f"{_EVENT_PATH}/"):
-            bound = await self._bind_query(scope, head)
-            if bound is None:
+            bound = await Binding.of(head.get("cookie"))
+            query = self._bound_query(scope, bound)
+            if query is None:
                 return await _refuse(scope, receive, send, Refusal(400, "A tab token is missing."))
-            scope = bound
+            scope = {**scope, "query_string": query}
+            if head.socket:
+                return await self._socket(scope, receive, send, bound)
         elif head.path.startswith(_UPLOAD_PATH):
             scope = await self._bind_header(scope, head)
         if head.socket:
-            return await self._socket(scope, receive, send)
+            return await self._socket(scope, receive, send, None)
         return await self._http(scope, receive, send, head)
 
-    async def _session(self, head: Head) -> str:
-        actor = await sessions.actor(head.get("cookie"))
-        return actor.session if actor else ""
-
-    async def _bind_query(self, scope: Scope, head: Head) -> Scope | None:
+    def _bound_query(self, scope: Scope, bound: Binding) -> bytes | None:
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         tokens = [value for name, value in pairs if name == "token"]
         if len(tokens) != 1 or not _TAB_TOKEN.fullmatch(tokens[0]):
             return None
-        bound = bound_token(tokens[0], await self._session(head), self._settings.secret_key)
-        query = urlencode([(name, bound if name == "token" else value) for name, value in pairs])
-        return {**scope, "query_string": query.encode("latin-1")}
+        token = bound.token(tokens[0], self._settings.secret_key)
+        return urlencode([(name, token if name == "token" else value) for name, value in pairs]).encode("latin-1")
 
     async def _bind_header(self, scope: Scope, head: Head) -> Scope:
         name = b"reflex-client-token"
-        bound = bound_token(head.get(name.decode()), await self._session(head), self._settings.secret_key).encode()
-        return {**scope, "headers": [(key, bound if key.lower() == name else value) for key, value in scope["headers"]]}
+        bound = await Binding.of(head.get("cookie"))
+        token = bound.token(head.get(name.decode()), self._settings.secret_key).encode()
+        return {**scope, "headers": [(key, token if key.lower() == name else value) for key, value in scope["headers"]]}
 
     def _policy(self) -> str:
         return csp.policy(self._pages.script_hashes(), self._settings.allowed_origins, https=self._settings.https)
@@ -217,22 +244,27 @@ class Guard:
             if not started:
                 await _refuse(scope, receive, send, Refusal(413, "The body is too large."))
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = (scope.get("client") or ("",))[0]
-        if self._sockets[address] >= MAX_SOCKETS:
+    async def _socket(self, scope: Scope, receive: Receive, send: Send, bound: Binding | None) -> None:
+        limits = {f"address {of_address(scope['client'][0])}": MAX_SOCKETS}
+        if bound and bound.user_id:
+            limits[f"user {bound.user_id}"] = MAX_SOCKETS_OF_USER
+        if any(self._sockets[key] >= most for key, most in limits.items()):
             return await _refuse(scope, receive, send, Refusal(429, "Too many sockets."))
-        self._sockets[address] += 1
+        self._sockets.update(limits.keys())
         try:
             flood = _FloodGate(receive, send)
+            if bound:
+                scope = {**scope, BOUND: Bound(bound, flood.close)}
             await self._app(scope, flood.receive, flood.send)
         finally:
-            self._sockets[address] -= 1
-            if not self._sockets[address]:
-                del self._sockets[address]
+            self._sockets.subtract(limits.keys())
+            for key in limits:
+                if not self._sockets[key]:
+                    del self._sockets[key]
 
 
 class _FloodGate:
-    """Closes one socket when its client sends too much at once or too often."""
+    """Stands in one socket, and closes it when its client sends too much at once or too often."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
@@ -248,24 +280,31 @@ class _FloodGate:
         size = len(message.get("text") or "") or len(message.get("bytes") or b"")
         if self._left >= 0 and size <= MAX_FRAME_BYTES:
             return {**message, "text": _whole_characters(message["text"])} if message.get("text") else message
-        self._closed = True
         code = 1008 if self._left < 0 else 1009
-        await self._send({"type": "websocket.close", "code": code})
+        await self.close(code)
         return {"type": "websocket.disconnect", "code": code}
+
+    async def close(self, code: int = 1000) -> None:
+        """Close the connection, whatever the layers inside still want to send, and whether or not the client agrees."""
+        if not self._closed:
+            self._closed = True
+            await self._send({"type": "websocket.close", "code": code})
 
     async def send(self, message: Message) -> None:
         if not self._closed:
+            self._closed = message["type"] == "websocket.close"
             await self._send(message)
 
 
 def _whole_characters(frame: str) -> str:
-    """Return a frame of JSON with U+FFFD for each half of a surrogate pair that stands alone.
+    """Return a frame of JSON with U+FFFD for each half of a surrogate pair that stands alone, and for U+0000.
 
-    A script may send such halves. UTF-8 cannot hold them: a var with one closes the socket, at each new try again.
+    A script may send such halves. UTF-8 cannot hold them: a var with one closes the socket, at each new try again. U+0000 is what
+    PostgreSQL holds in no text.
     """
     if "\\u" not in frame:
         return frame
-    return _ESCAPE.sub(lambda escape: "\\ufffd" if escape["half"] else escape[0], frame)
+    return _ESCAPE.sub(lambda escape: "\\ufffd" if escape["unkept"] else escape[0], frame)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refusal) -> None:

@@ -1,20 +1,23 @@
 """The guard: whom it lets in, what it adds, and what a stolen tab token is worth."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.services import sessions
-from app.settings import Settings, settings
+from app.services import audit, sessions
+from app.settings import Settings, _settings, settings
 from app.walls import guard as walls
-from app.walls.guard import Guard, Head, bound_token, hardened, refusal
+from app.walls.binding import BOUND, Binding, browser_of, new_browser_cookie
+from app.walls.guard import Guard, Head, client_address, hardened, refusal
 from tests.conftest import Cast
 
 OURS = "http://localhost:3000"
 TOKEN = "0123abcd-0123-4567-89ab-0123456789ab"
 SECRET = "k" * 43
+BROWSER = "b" * 22
 
 
 def head(method: str = "GET", path: str = "/", *, socket: bool = False, **headers: str) -> Head:
@@ -87,9 +90,10 @@ def named(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in headers}
 
 
+@pytest.mark.usefixtures("ours")
 def test_every_answer_carries_the_security_headers_once():
     inner = [(b"Content-Type", b"text/html; charset=utf-8"), (b"X-Frame-Options", b"ALLOWALL"), (b"Server", b"granian")]
-    headers = hardened(inner, head(), "default-src 'self'", https=False)
+    headers = hardened(inner, head(cookie=f"seam-tab={BROWSER}"), "default-src 'self'", https=False)
     found = named(headers)
     assert len(headers) == len({name.lower() for name, _ in headers})
     assert found["x-frame-options"] == "DENY"
@@ -103,10 +107,10 @@ def test_every_answer_carries_the_security_headers_once():
 @pytest.mark.parametrize(
     ("path", "content_type", "cookie", "caching"),
     [
-        ("/", "text/html", "", "no-cache"),
+        ("/", "text/html", "", "private, no-cache"),
         ("/", "text/html", f"seam={SECRET}", "no-store"),
         ("/auth/owner", "text/html", "", "no-store"),
-        ("/api/openapi.json", "application/json", "", "no-cache"),
+        ("/api/openapi.json", "application/json", "", "private, no-cache"),
         ("/assets/index-abc.js", "text/javascript", f"seam={SECRET}", "public, max-age=31536000, immutable"),
         ("/favicon.svg", "image/svg+xml", "", "as it was"),
     ],
@@ -142,7 +146,7 @@ class Inner:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def through(inner: Inner, scope: Scope, *received: Message) -> list[Message]:
+async def through(inner: ASGIApp, scope: Scope, *received: Message) -> list[Message]:
     waiting, sent = list(received), []
 
     async def receive() -> Message:
@@ -240,7 +244,91 @@ async def test_an_upload_is_bound_as_the_socket_is(cast: Cast):
     cookie = f"seam={secret}"
     await through(inner, asgi("http", "/_upload", origin=OURS, cookie=cookie, reflex_client_token=TOKEN), *body(b""))
     token = dict(inner.scope["headers"])[b"reflex-client-token"].decode()
-    assert token == bound_token(TOKEN, sessions.digest(secret), settings().secret_key)
+    assert token == (await Binding.of(cookie)).token(TOKEN, settings().secret_key)
+
+
+async def test_a_tab_of_another_workspace_has_another_state(cast: Cast):
+    secret = await sessions.create(cast.alice.user_id, cast.alice.workspace_id, "owner_link")
+    bound = await Binding.of(f"seam={secret}")
+    elsewhere = replace(bound, workspace_id=bound.workspace_id + 1)
+    key = settings().secret_key
+    assert len({bound.token(TOKEN, key), elsewhere.token(TOKEN, key), replace(bound, session="").token(TOKEN, key)}) == 3
+
+
+@pytest.mark.usefixtures("ours")
+async def test_a_tab_of_the_signed_out_is_bound_to_their_browser():
+    key = settings().secret_key
+
+    async def bound(cookie: str) -> str:
+        return (await Binding.of(cookie)).token(TOKEN, key)
+
+    mine = await bound(f"seam-tab={BROWSER}")
+    assert mine == await bound(f"a=b; seam-tab={BROWSER}")
+    nobody = await bound("")
+    assert mine != nobody
+    assert mine != await bound("seam-tab=" + "c" * 22)
+    assert nobody == await bound(f"seam-tab={BROWSER}; seam-tab={BROWSER}") == await bound("seam-tab=short")
+
+
+@pytest.mark.parametrize(("path", "content_type", "cookie", "given"), [
+    ("/", "text/html", "", True),
+    ("/", "text/html", "seam-tab=tampered", True),
+    ("/", "text/html", f"seam-tab={BROWSER}", False),
+    ("/auth/owner", "text/html", "", False),
+    ("/assets/index-abc.js", "text/javascript", "", False),
+])  # fmt: skip
+@pytest.mark.usefixtures("ours")
+def test_a_page_gives_a_browser_its_cookie_once(path: str, content_type: str, cookie: str, given: bool):
+    headers = hardened([(b"content-type", content_type.encode())], head(path=path, cookie=cookie), "", https=False)
+    assert (b"set-cookie" in dict(headers)) is given
+
+
+def test_the_cookie_of_a_browser_is_for_the_server_alone(configure: pytest.MonkeyPatch):
+    assert re.fullmatch(r"seam-tab=[\w-]{22}; Path=/; HttpOnly; SameSite=Lax", new_browser_cookie())
+    configure.setenv("SEAMWATCH_PUBLIC_URL", "https://seam.example")
+    _settings.cache_clear()
+    made = new_browser_cookie()
+    assert made.startswith("__Host-seam-tab=")
+    assert made.endswith("; Secure")
+    assert browser_of(made.partition(";")[0])
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "203.0.113.9", "192.0.2.1"),  # nobody in front: the header is made up
+        (1, "", "192.0.2.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "10.0.0.1, 203.0.113.9", "203.0.113.9"),  # what stands before is the client's own
+        (2, "198.51.100.7, 203.0.113.9, 192.0.2.5", "203.0.113.9"),
+        (2, "203.0.113.9", "192.0.2.1"),  # not through both
+        (1, "203.0.113.9:4711", "203.0.113.9"),
+        (1, "[2001:db8::1]:4711", "2001:db8::1"),
+        (1, "2001:db8::1", "2001:db8::1"),
+        (1, "unknown", "192.0.2.1"),
+        (1, "127.0.0.1\r\nX: y", "192.0.2.1"),
+    ],
+)
+def test_of_forwarded_addresses_only_what_our_proxies_saw_is_believed(proxies: int, forwarded: str, address: str):
+    asked = head(x_forwarded_for=forwarded) if forwarded else head()
+    assert client_address({"type": "http", "client": ("192.0.2.1", 1)}, asked, proxies) == address
+
+
+async def test_whatever_serves_a_request_knows_its_address(configure: pytest.MonkeyPatch):
+    configure.setenv("SEAMWATCH_TRUSTED_PROXIES", "1")
+    _settings.cache_clear()
+    seen: list[tuple[str, str]] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((audit.ADDRESS.get(), scope["client"][0]))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    await through(inner, asgi("http", "/x", origin=OURS, x_forwarded_for="6.6.6.6, 203.0.113.9"), *body(b""))
+    assert seen == [("203.0.113.9", "203.0.113.9")]
+    assert audit.ADDRESS.get() == ""
 
 
 @pytest.mark.usefixtures("ours")
@@ -269,6 +357,8 @@ async def test_an_oversized_frame_closes_the_socket():
         ('42["\\ud83e\\udd8a \\n \\"x\\""]', '42["\\ud83e\\udd8a \\n \\"x\\""]'),
         ('42["\\ud83e \\uDD8A"]', '42["\\ufffd \\ufffd"]'),
         ('42["\\ud83e\\ud83e\\udd8a"]', '42["\\ufffd\\ud83e\\udd8a"]'),
+        ('42["a\\u0000b"]', '42["a\\ufffdb"]'),  # PostgreSQL holds it in no text
+        ('42["\\\\u0000"]', '42["\\\\u0000"]'),
         ('42["\\\\ud83e"]', '42["\\\\ud83e"]'),  # a backslash and a word, as a person may write
     ],
 )
@@ -279,9 +369,10 @@ async def test_half_a_character_does_not_come_in(sent: str, taken: str):
     assert inner.messages[0]["text"] == taken
 
 
-@pytest.mark.usefixtures("ours")
-async def test_one_address_may_open_so_many_sockets(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(walls, "MAX_SOCKETS", 1)
+@pytest.mark.parametrize(("limit", "cookies"), [("MAX_SOCKETS", False), ("MAX_SOCKETS_OF_USER", True)])
+async def test_one_address_and_one_user_may_open_so_many_sockets(cast: Cast, monkeypatch: pytest.MonkeyPatch, limit: str, cookies: bool):
+    monkeypatch.setattr(walls, limit, 1)
+    secret = await sessions.create(cast.alice.user_id, cast.alice.workspace_id, "owner_link") if cookies else ""
     statuses: list[int] = []
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
@@ -299,11 +390,21 @@ async def test_one_address_may_open_so_many_sockets(monkeypatch: pytest.MonkeyPa
             if "status" in message:
                 statuses.append(message["status"])
 
-        await guard(asgi("websocket", "/_event", f"token={TOKEN}", origin=OURS), receive, send)
+        await guard(asgi("websocket", "/_event", f"token={TOKEN}", origin=OURS, cookie=f"seam={secret}"), receive, send)
 
     await one()
     assert statuses == [0, 429]
     assert not guard._sockets
+
+
+@pytest.mark.usefixtures("ours")
+async def test_a_socket_can_be_closed_from_inside_and_sends_nothing_more():
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[BOUND].close()
+        await send({"type": "websocket.send", "text": "too late"})
+        await scope[BOUND].close()
+
+    assert await through(inner, asgi("websocket", "/_event", f"token={TOKEN}", origin=OURS)) == [{"type": "websocket.close", "code": 1000}]
 
 
 def test_repeated_headers_are_read_together():
