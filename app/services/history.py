@@ -1,0 +1,293 @@
+"""What is kept of checks, and how it is read: results as they come, chunks of an hour, rollups of hours and days.
+
+Everything is keyed by time first and monitor second. So recording appends to the end of a table, forgetting cuts off its beginning, and
+a window of one monitor is a few lookups of exact keys. The other way round each result would rewrite a page of its own.
+"""
+
+import zlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import SQLModel, col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.core import results
+from app.core.results import HOUR_MS, Result
+from app.core.rollup import Rollup, overlap_s
+from app.db import reading, transaction
+from app.models import CheckChunk, CheckDay, CheckDetail, CheckHour, CheckLog, Incident
+
+HOURS_A_DAY = 24
+KEPT_DETAILS = 20  # of one monitor
+MAX_DETAIL_BYTES = 200_000  # deflated
+_SLICE = 500  # rows or monitors that one transaction moves; a few milliseconds, so that recording never waits long
+_KEYS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One result on its way into the store."""
+
+    monitor_id: int
+    result: Result
+    region: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What stands behind a failed result: JSON of its findings and exchanges, masked."""
+
+    monitor_id: int
+    due_ms: int
+    text: str
+    body: str
+    region: int = 0
+
+
+async def insert_new(db: AsyncSession, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, and leave those alone whose key is there: what is delivered twice counts once."""
+    if rows:
+        dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
+        await db.exec(dialect.insert(table).on_conflict_do_nothing(), params=rows)
+
+
+async def record(db: AsyncSession, recorded: Iterable[Recorded], details: Iterable[Detail] = ()) -> None:
+    """Write results in this transaction."""
+    rows = []
+    for entry in sorted(recorded, key=lambda entry: (entry.result.due_ms, entry.monitor_id)):
+        body = bytearray()
+        results.append(body, entry.result, entry.result.due_ms)
+        rows.append({"due_ms": entry.result.due_ms, "monitor_id": entry.monitor_id, "region": entry.region, "body": bytes(body)})
+    await insert_new(db, CheckLog, rows)
+    for detail in details:
+        body = zlib.compress(detail.body.encode())
+        if len(body) > MAX_DETAIL_BYTES:
+            body = zlib.compress(b"{}")
+        key = {"due_ms": detail.due_ms, "monitor_id": detail.monitor_id, "region": detail.region}
+        await insert_new(db, CheckDetail, [{**key, "text": detail.text, "body": body}])
+        old = select(CheckDetail.due_ms).where(CheckDetail.monitor_id == detail.monitor_id)
+        oldest_kept = (await db.exec(old.order_by(col(CheckDetail.due_ms).desc()).offset(KEPT_DETAILS - 1).limit(1))).first()
+        if oldest_kept is not None:
+            await db.exec(
+                delete(CheckDetail).where(col(CheckDetail.monitor_id) == detail.monitor_id, col(CheckDetail.due_ms) < oldest_kept)
+            )
+
+
+def _one(row: CheckLog) -> Result:
+    return next(results.read(row.body, row.due_ms))
+
+
+# Sealing an hour: its results become chunks and rollups.
+
+
+async def seal(hour: int) -> AsyncIterator[int]:
+    """Turn the results of an hour that is over into a chunk and a rollup for each monitor; yield how many results a step moved.
+
+    Each step is a short transaction of its own, and the caller may pause between them. Killed in between, it ends the work when it is
+    called again: the log is only emptied when all of the hour is sealed, and what is sealed is left alone. To be called when nothing
+    that was due in the hour can still be recorded.
+    """
+    start_ms, end_ms = hour * HOUR_MS, (hour + 1) * HOUR_MS
+    within = (col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < end_ms)
+    async with reading() as db:
+        keys = (await db.exec(select(CheckLog.monitor_id, CheckLog.region).where(*within).distinct())).all()
+    gathered: defaultdict[tuple[int, int], list[Result]] = defaultdict(list)
+    last: tuple[int, int, int] | None = None
+    while True:  # the log is in the order of time, so it is read once, in slices, into the monitors' lists
+        async with reading() as db:
+            query = select(CheckLog).where(*within).order_by(col(CheckLog.due_ms), col(CheckLog.monitor_id), col(CheckLog.region))
+            if last is not None:
+                query = query.where(col(CheckLog.due_ms) >= last[0])
+            rows = (await db.exec(query.limit(4 * _SLICE))).all()
+        new = [row for row in rows if last is None or (row.due_ms, row.monitor_id, row.region) > last]
+        if not new:
+            break
+        for row in new:
+            gathered[row.monitor_id, row.region].append(_one(row))
+        last = (new[-1].due_ms, new[-1].monitor_id, new[-1].region)
+        yield 0
+    for place in range(0, len(keys), _SLICE):
+        yield await _seal_some(hour, keys[place : place + _SLICE], gathered)
+    while True:
+        # Only now: as long as one monitor's hour is not sealed, the log can make it again.
+        async with transaction() as db:
+            edge = select(CheckLog.due_ms).where(*within).order_by(col(CheckLog.due_ms)).offset(4 * _SLICE).limit(1)
+            until = (await db.exec(edge)).first()
+            gone = await db.exec(delete(CheckLog).where(col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < (until or end_ms)))
+        yield gone.rowcount
+        if until is None:
+            return
+
+
+async def _seal_some(hour: int, keys: Sequence[tuple[int, int]], gathered: dict[tuple[int, int], list[Result]]) -> int:
+    start_ms, end_ms = hour * HOUR_MS, (hour + 1) * HOUR_MS
+    async with transaction() as db:
+        failures = await _failures(db, {monitor_id for monitor_id, _ in keys}, start_ms, end_ms)
+        chunks, rollups, moved = [], [], 0
+        for monitor_id, region in keys:
+            found = gathered.get((monitor_id, region), [])
+            chunk, last_due_ms, rollup = bytearray(), start_ms, Rollup()
+            for result in found:
+                results.append(chunk, result, last_due_ms)
+                last_due_ms = result.due_ms
+                answered_ms = result.timing.total_ms if result.timing else None
+                rollup.add(result.outcome, answered_ms, counts=not result.maintained, late=result.late)
+            rollup.downtime_s = overlap_s(start_ms / 1000, end_ms / 1000, failures[monitor_id])
+            key = {"hour": hour, "monitor_id": monitor_id, "region": region}
+            chunks.append({**key, "body": bytes(chunk)})
+            rollups.append({**key, **_columns(rollup)})
+            moved += len(found)
+        await insert_new(db, CheckChunk, chunks)
+        await insert_new(db, CheckHour, rollups)
+    return moved
+
+
+async def _failures(db: AsyncSession, monitor_ids: set[int], start_ms: int, end_ms: int) -> dict[int, list[tuple[float, float]]]:
+    """Return the spans of incidents, in seconds, by monitor; one that is open lasts."""
+    spans: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+    for some in _slices(sorted(monitor_ids)):
+        query = select(Incident.monitor_id, Incident.opened_at, Incident.closed_at, Incident.severity).where(
+            col(Incident.monitor_id).in_(some)
+        )
+        for monitor_id, opened_at, closed_at, severity in (await db.exec(query)).all():
+            if severity == "down" and opened_at.timestamp() * 1000 < end_ms:
+                spans[monitor_id].append((opened_at.timestamp(), closed_at.timestamp() if closed_at else end_ms / 1000))
+    return spans
+
+
+def _columns(rollup: Rollup) -> dict[str, Any]:
+    counts = {name: getattr(rollup, name) for name in ("up", "degraded", "down", "unknown", "maintained", "late")}
+    return {**counts, "downtime_ms": round(rollup.downtime_s * 1000), "latencies": rollup.latencies.pack()}
+
+
+def _rollup(row: CheckHour | CheckDay) -> Rollup:
+    rollup = Rollup(row.up, row.degraded, row.down, row.unknown, row.maintained, row.late, row.downtime_ms / 1000)
+    rollup.latencies.merge(row.latencies)
+    return rollup
+
+
+def _slices(values: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (values[place : place + _KEYS_AT_ONCE] for place in range(0, len(values), _KEYS_AT_ONCE))
+
+
+async def roll_day(day: int) -> AsyncIterator[int]:
+    """Add the hours of a day that is over up into one row a monitor; yield how many rows a step wrote."""
+    hours = (col(CheckHour.hour) >= day * HOURS_A_DAY, col(CheckHour.hour) < (day + 1) * HOURS_A_DAY)
+    async with reading() as db:
+        monitor_ids = (await db.exec(select(CheckHour.monitor_id).where(*hours).distinct().order_by(col(CheckHour.monitor_id)))).all()
+    for some in _slices(monitor_ids):
+        totals: defaultdict[tuple[int, int], Rollup] = defaultdict(Rollup)
+        for hour in range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY):
+            async with reading() as db:
+                query = select(CheckHour).where(CheckHour.hour == hour, col(CheckHour.monitor_id).in_(some))
+                for row in (await db.exec(query)).all():
+                    _add(totals[row.monitor_id, row.region], row)
+            yield 0
+        async with transaction() as db:
+            keyed = ({"day": day, "monitor_id": key[0], "region": key[1], **_columns(total)} for key, total in totals.items())
+            await insert_new(db, CheckDay, list(keyed))
+        yield len(totals)
+
+
+def _add(total: Rollup, row: CheckHour | CheckDay) -> None:
+    for name in ("up", "degraded", "down", "unknown", "maintained", "late"):
+        setattr(total, name, getattr(total, name) + getattr(row, name))
+    total.downtime_s += row.downtime_ms / 1000
+    total.latencies.merge(row.latencies)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how long what is kept. Days and years of rollups take little."""
+
+    chunk_hours: int = 7 * 24
+    hour_hours: int = 90 * 24
+    day_days: int = 5 * 366
+
+
+async def forget(hour: int, retention: Retention) -> AsyncIterator[int]:
+    """Delete what is older than it is kept, an hour of monitors at a time; yield how many rows a step deleted."""
+    for table, key, kept in (
+        (CheckChunk, col(CheckChunk.hour), hour - retention.chunk_hours),
+        (CheckHour, col(CheckHour.hour), hour - retention.hour_hours),
+        (CheckDay, col(CheckDay.day), hour // HOURS_A_DAY - retention.day_days),
+    ):
+        while True:
+            async with transaction() as db:
+                oldest = (await db.exec(select(func.min(key)))).one()
+                if oldest is None or oldest >= kept:
+                    break
+                gone = await db.exec(delete(table).where(key == oldest))
+            yield gone.rowcount
+
+
+# Reading one monitor's history. Whether the actor may is for the callers, who found the monitor in their workspace.
+
+
+async def last_results(db: AsyncSession, monitor_id: int, dues_ms: Sequence[int], region: int = 0) -> list[Result]:
+    """Return the results at these due times, in their order; those that are not there are left out.
+
+    Due times follow from the schedule, so this looks exact keys up, in the log and in chunks.
+    """
+    wanted = set(dues_ms)
+    found: dict[int, Result] = {}
+    for some in _slices(sorted(wanted)):
+        query = select(CheckLog).where(col(CheckLog.due_ms).in_(some), CheckLog.monitor_id == monitor_id, CheckLog.region == region)
+        found |= {row.due_ms: _one(row) for row in (await db.exec(query)).all()}
+    hours = sorted({due_ms // HOUR_MS for due_ms in wanted - set(found)})
+    for chunk in await _chunks(db, monitor_id, hours, region):
+        for result in results.read(chunk.body, chunk.hour * HOUR_MS):
+            if result.due_ms in wanted:
+                found[result.due_ms] = result
+    return [found[due_ms] for due_ms in dues_ms if due_ms in found]
+
+
+async def _chunks(db: AsyncSession, monitor_id: int, hours: Sequence[int], region: int) -> list[CheckChunk]:
+    rows: list[CheckChunk] = []
+    for some in _slices(hours):
+        query = select(CheckChunk).where(col(CheckChunk.hour).in_(some), CheckChunk.monitor_id == monitor_id, CheckChunk.region == region)
+        rows.extend((await db.exec(query.order_by(col(CheckChunk.hour)))).all())
+    return rows
+
+
+async def results_between(db: AsyncSession, monitor_id: int, start_ms: int, end_ms: int, region: int = 0) -> list[Result]:
+    """Return every kept result of [start, end), oldest first. For a few hours; longer windows are rollups."""
+    hours = range(start_ms // HOUR_MS, -(-end_ms // HOUR_MS))
+    found = [
+        result
+        for chunk in await _chunks(db, monitor_id, hours, region)
+        for result in results.read(chunk.body, chunk.hour * HOUR_MS)
+        if start_ms <= result.due_ms < end_ms
+    ]
+    since = found[-1].due_ms + 1 if found else start_ms
+    query = select(CheckLog).where(col(CheckLog.due_ms) >= since, col(CheckLog.due_ms) < end_ms)
+    query = query.where(CheckLog.monitor_id == monitor_id, CheckLog.region == region).order_by(col(CheckLog.due_ms))
+    return found + [_one(row) for row in (await db.exec(query)).all()]
+
+
+async def hours_between(db: AsyncSession, monitor_id: int, start: int, end: int, region: int = 0) -> dict[int, Rollup]:
+    """Return the rollups of the sealed hours of [start, end), by hour since 1970."""
+    found: dict[int, Rollup] = {}
+    for some in _slices(range(start, end)):
+        query = select(CheckHour).where(col(CheckHour.hour).in_(some), CheckHour.monitor_id == monitor_id, CheckHour.region == region)
+        found |= {row.hour: _rollup(row) for row in (await db.exec(query)).all()}
+    return found
+
+
+async def days_between(db: AsyncSession, monitor_id: int, start: int, end: int, region: int = 0) -> dict[int, Rollup]:
+    """Return the rollups of the days of [start, end) that are over, by day since 1970."""
+    found: dict[int, Rollup] = {}
+    for some in _slices(range(start, end)):
+        query = select(CheckDay).where(col(CheckDay.day).in_(some), CheckDay.monitor_id == monitor_id, CheckDay.region == region)
+        found |= {row.day: _rollup(row) for row in (await db.exec(query)).all()}
+    return found
+
+
+async def detail(db: AsyncSession, monitor_id: int, due_ms: int, region: int = 0) -> Detail | None:
+    """Return what stands behind a failed result, or None when it is not kept any more."""
+    row = await db.get(CheckDetail, (due_ms, monitor_id, region))
+    return Detail(monitor_id, due_ms, row.text, zlib.decompress(row.body).decode(), region) if row else None
