@@ -10,38 +10,14 @@ from sqlmodel import col, delete, select, update
 from app import db
 from app.models import ApiToken, AuditEvent, Membership, Passkey, User, Workspace, now
 from app.services import audit, bearers, token_text, tokens
-from app.services.access import RULES, Action, Actor, Role, Scope, may, require
+from app.services.access import RULES, Action, Role, Scope, may, require
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from app.services.tokens import Kind, NewToken, State
 from tests.conftest import Cast, add_actor
+from tests.services.token_making import change, later, of_workspace, personal, signed_in
 
 ALL = tuple(Scope)
 BAD_TYPES = [None, 1, True, 1.5, [], {}, ["scans:read", 1], [["scans:read"]], {"a": 1}]
-
-
-def signed_in(actor: Actor) -> Actor:
-    return replace(actor, session="0" * 64)
-
-
-async def change(*statements: object) -> None:
-    """Change rows as another process would: what this one remembers stays until it is too old."""
-    async with db.transaction() as session:
-        for statement in statements:
-            await session.exec(statement)  # pyright: ignore[reportCallIssue, reportArgumentType]
-
-
-async def later(*statements: object) -> None:
-    """Change rows, and let `CACHE_S` pass."""
-    await change(*statements)
-    bearers.forget()
-
-
-async def personal(actor: Actor, *scopes: str, days: int = 90) -> tokens.MadeToken:
-    return await tokens.make(signed_in(actor), NewToken("ci", scopes or ("scans:read",), days))
-
-
-async def of_workspace(actor: Actor, role: str = "editor", *scopes: str, days: int | None = None) -> tokens.MadeToken:
-    return await tokens.make(signed_in(actor), NewToken("deploy", scopes or ("scans:read",), days, role))
 
 
 async def log() -> list[AuditEvent]:
