@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands import cors, migrate, owner_link, scan, signing_keys
+from app.commands import cors, migrate, owner_link, scan, signing_keys, vault
 
 cli = typer.Typer(
     name="seamwatch", no_args_is_help=True, add_completion=False, help="Find, explain and watch the seams of a web application."
@@ -12,6 +12,8 @@ cli.command("cors")(cors.cors)
 cli.command("owner-link")(owner_link.owner_link)
 cli.command("login-link")(owner_link.login_link)
 cli.command("rotate-signing-key")(signing_keys.rotate_signing_key)
+cli.command("vault-key")(vault.vault_key)
+cli.command("vault-rotate")(vault.vault_rotate)
 cli.command("migrate")(migrate.migrate)
 
 if __name__ == "__main__":
