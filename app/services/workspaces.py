@@ -296,6 +296,7 @@ async def delete(actor: Actor | None, typed_name: str) -> None:
     await touched.announce()
     for scan_id in scan_ids:
         await scan_feed.request_cancel(scan_id)
+        await scan_feed.publish(scan_id, ScanStatus.CANCELLED)  # the worker finds no row whose end it could tell
 
 
 async def _replace_first(db: AsyncSession, actor: Actor) -> None:
