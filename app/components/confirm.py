@@ -21,17 +21,22 @@ class Dialog(BaseHTML):
     tag = "dialog"
 
     shown: rx.Var[bool]
+    after: rx.Var[str]
     on_close: rx.EventHandler[rx.event.no_args_event_spec]  # closed by Esc, or by us
 
     def _exclude_props(self) -> list[str]:
-        return ["shown"]
+        return ["shown", "after"]
 
     def add_imports(self) -> ImportDict:
         return {"react": "useEffect"}
 
     def add_hooks(self) -> list[str | rx.Var]:
-        # There is no attribute for "modal", only the method.
-        follow = f"if ({self.shown!s}) {{ if (!box.open) box.showModal(); }} else if (box.open) box.close();"
+        # There is no attribute for "modal", only the method. Closing gives the focus back, unless what had it went with what was done.
+        closed = (
+            "box.close(); const at = document.activeElement; "
+            f"if (at === document.body || box.contains(at)) document.getElementById({self.after!s})?.focus();"
+        )
+        follow = f"if ({self.shown!s}) {{ if (!box.open) box.showModal(); }} else if (box.open) {{ {closed} }}"
         return [f"useEffect(() => {{ const box = {self.get_ref()}.current; if (!box) return; {follow} }}, [{self.shown!s}]);"]
 
 
@@ -55,6 +60,7 @@ def confirmation(
     busy: rx.Var[bool],
     on_keep: Any,
     on_confirm: Any,
+    after: str,
     keep: str = "Keep it",
     extra: Any = None,
     typed: TypedName | None = None,
@@ -71,6 +77,8 @@ def confirmation(
         busy: while true.
         on_keep: closes it; also called on Esc.
         on_confirm: does it. With `typed` it takes the form's data.
+        after: id of what takes the focus when the button that opened the dialog is gone: the list's heading, with `tab_index=-1`. So
+            that it finds it gone, the state takes the row out of the list and closes the dialog in one go.
         keep: on the safe button.
         extra: between the consequence and the buttons: a way to save what would be lost, an error.
         typed: asks for a name first.
@@ -83,7 +91,7 @@ def confirmation(
         rx.el.div(consequence, id=f"{dialog_id}-consequence", class_name="m"),
         extra,
     ]
-    buttons = rx.el.div(keep_button, confirm_button, class_name="row wrap acts")
+    buttons = rx.el.div(keep_button, confirm_button, class_name="row wrap choices")
     if typed is None:
         content = rx.el.div(*inner, buttons, class_name="asked")
     else:
@@ -96,6 +104,7 @@ def confirmation(
         content,
         id=dialog_id,
         shown=shown,
+        after=after,
         on_close=on_keep,
         role="alertdialog",
         aria_labelledby=f"{dialog_id}-question",

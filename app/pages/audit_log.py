@@ -152,14 +152,11 @@ def _change(row: ObjectVar[AuditView]) -> rx.Component:
 
 def _line(row: ObjectVar[AuditView]) -> rx.Component:
     time = rx.el.time(row.at, date_time=row.at_iso)
-    system = rx.match(
-        row.kind, ("token", rx.el.span("token", class_name="tag")), ("system", rx.el.span("system", class_name="tag")), rx.fragment()
-    )
     target = rx.cond(row.target != "", rx.fragment(": ", rx.el.span(row.target, class_name="any")))
     return rx.el.tr(
         rx.el.td(time, class_name="desk s f nw when-col"),
         rx.el.td(
-            rx.el.b(row.actor, class_name="any"), " ", system, " ", row.words, target,
+            rx.el.b(row.actor, class_name="any"), " ", row.words, target,
             rx.el.div(rx.el.div(_change(row), class_name="m"), rx.el.div(time, " ", row.address), class_name="phone under s f"),
         ),
         rx.el.td(_change(row), class_name="desk s m"),

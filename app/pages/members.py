@@ -8,7 +8,7 @@ from app.components.card import card, pad
 from app.components.confirm import confirmation
 from app.components.empty import empty
 from app.components.field import select_field, text_field
-from app.components.icons import glyph
+from app.components.icons import glyph, icon
 from app.components.notice import notice
 from app.components.panel_error import note, panel_error
 from app.components.settings import settings_page
@@ -42,6 +42,7 @@ def page() -> rx.Component:
             doing="Removing…",
             busy=MembersState.removing,
             on_keep=MembersState.keep,
+            after="members-top",
             on_confirm=MembersState.remove,
         ),
         toast(MembersState.changed, on_close=MembersState.close_changed, undo=MembersState.undo),
@@ -91,7 +92,7 @@ def _invite() -> rx.Component:
                 made,
                 rx.fragment(rx.cond(MembersState.form_error != "", note(MembersState.form_error, role="alert")), form),
             ),
-            rx.el.details(rx.el.summary("What each role may do", class_name="s link-like"), may),
+            rx.el.details(rx.el.summary(icon("right", small=True), "What each role may do", class_name="s link-like"), may),
             class_name="stack",
         ),
     )  # fmt: skip
@@ -111,7 +112,7 @@ def _members() -> rx.Component:
         empty("You are alone here", "Make a link above and send it to who should join."),
     )
     return card(
-        "Members",
+        rx.el.span("Members", id="members-top", tab_index=-1),
         table(columns, rx.el.tbody(rx.foreach(MembersState.rows, _member)), label="Members", class_name="rows2"),
         alone,
         rx.cond(
@@ -171,7 +172,7 @@ def _member(row: ObjectVar[MemberView]) -> rx.Component:
 
 
 def _invitations() -> rx.Component:
-    columns = head("For", ("Role", "desk"), ("State", "state-col"), ("Made", "desk"), ("Until", "desk"), ("Actions", "vh"))
+    columns = head("For", ("Role", "desk"), ("State", "desk"), ("Made", "desk"), ("Until", "desk"), ("Actions", "vh"))
     return card(
         "Invitations",
         rx.cond(
@@ -196,10 +197,10 @@ def _invitation(row: ObjectVar[InvitationView]) -> rx.Component:
         rx.el.td(
             whom,
             rx.el.div("by ", row.by, class_name="s f any"),
-            rx.el.div(rx.el.div(row.role_word, ", until ", row.until, class_name="s f"), class_name="phone under"),
+            rx.el.div(rx.el.div(row.role_word, ", until ", row.until, class_name="s f"), rx.el.div(state), class_name="phone under"),
         ),
         rx.el.td(row.role_word, class_name="desk"),
-        rx.el.td(state, class_name="state-col"),
+        rx.el.td(state, class_name="desk"),
         rx.el.td(rx.el.time(row.made, date_time=row.made_at), class_name="desk s f nw"),
         rx.el.td(rx.el.time(row.until, date_time=row.until_at), class_name="desk s f nw"),
         rx.el.td(rx.cond(row.state == "open", revoke), class_name="num act-col"),

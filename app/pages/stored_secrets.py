@@ -37,6 +37,7 @@ def page() -> rx.Component:
             doing="Deleting…",
             busy=StoredSecretsState.deleting,
             on_keep=StoredSecretsState.keep,
+            after="secrets-top",
             on_confirm=StoredSecretsState.delete,
         ),
         notice(),
@@ -103,7 +104,7 @@ def _secrets() -> rx.Component:
     )
     how = "Add one above; monitors and channels then use it by its name, and nobody needs to know its value."
     return card(
-        "Stored",
+        rx.el.span("Stored", id="secrets-top", tab_index=-1),
         rx.cond(StoredSecretsState.view == "empty", empty("No secrets yet", how), listed),
         aside=rx.cond(StoredSecretsState.view == "empty", "", StoredSecretsState.total_words),
     )

@@ -11,7 +11,7 @@ from app.components.code import code_block
 from app.components.confirm import confirmation
 from app.components.empty import empty
 from app.components.field import error_line, select_field, text_field
-from app.components.icons import glyph
+from app.components.icons import glyph, icon
 from app.components.notice import notice
 from app.components.panel_error import note, panel_error
 from app.components.settings import settings_page
@@ -41,6 +41,7 @@ def page() -> rx.Component:
             doing="Revoking…",
             busy=TokensState.revoking,
             on_keep=TokensState.keep,
+            after="tokens-top",
             on_confirm=TokensState.revoke,
         ),
         notice(),
@@ -148,7 +149,7 @@ def _mine() -> rx.Component:
         on_next=TokensState.turn_mine(1),
     )  # fmt: skip
     return card(
-        "Yours",
+        rx.el.span("Yours", id="tokens-top", tab_index=-1),
         _listed(TokensState.mine, TokensState.mine_pages, pages, "Your tokens", "No tokens of yours", how, shared=False),
         _ended(TokensState.mine_ended, "Your tokens that ended"),
         aside=TokensState.mine_words,
@@ -191,11 +192,11 @@ def _listed(
 def _ended(rows: rx.Var[Any], label: str) -> rx.Component:
     """Those of the last month that ended, folded."""
     ended = rows.to(ArrayVar[list[TokenView]])
-    columns = head("Token", ("Scopes", "desk"), ("Last used", "desk"), "Ended")
+    columns = head("Token", ("Scopes", "desk"), ("Last used", "desk"), ("Ended", "desk"))
     return rx.cond(
         ended.length() > 0,
         rx.el.details(
-            rx.el.summary("Ended within 30 days: ", ended.length(), class_name="s link-like"),
+            rx.el.summary(icon("right", small=True), "Ended within 30 days: ", ended.length(), class_name="s link-like"),
             table(columns, rx.el.tbody(rx.foreach(ended, _ended_row)), label=label, class_name="rows2"),
             class_name="folded",
         ),
@@ -247,9 +248,9 @@ def _ended_row(row: ObjectVar[TokenView]) -> rx.Component:
         rx.el.span(glyph("not"), "Expired ", rx.el.time(row.ends, date_time=row.ends_at), class_name="st f"),
     )
     return rx.el.tr(
-        rx.el.td(*_name(row, shared=False)),
+        rx.el.td(*_name(row, shared=False), rx.el.div(state, class_name="phone under")),
         rx.el.td(rx.el.code(row.scopes), class_name="desk s f scopes-col"),
         rx.el.td(_used(row), class_name="desk s f"),
-        rx.el.td(state, class_name="state-col"),
+        rx.el.td(state, class_name="desk"),
         key=row.id,
     )

@@ -43,7 +43,7 @@ def _facts() -> rx.Component:
         rx.el.div(rx.el.dt("Your role"), rx.el.dd(WorkspaceSettingsState.role_word)),
         rx.el.div(rx.el.dt("Members"), rx.el.dd(members)),
         rx.el.div(rx.el.dt("Made"), rx.el.dd(made)),
-        class_name="facts",
+        class_name="known",
     )
 
 
@@ -57,7 +57,7 @@ def _general() -> rx.Component:
             text_field(
                 "Keep the audit log for (days)", "workspace-days", error=WorkspaceSettingsState.days_error, name="audit_days",
                 default_value=WorkspaceSettingsState.audit_days, input_mode="numeric", auto_complete="off",
-                hint="30 to 3650. Older lines are removed for good.",
+                hint="30 to 3650, or 0 for ever. Older lines are removed for good.",
             ),
             class_name="fields-row",
         ),
@@ -76,8 +76,8 @@ def _general() -> rx.Component:
     seen = rx.fragment(
         rx.el.dl(
             rx.el.div(rx.el.dt("Name"), rx.el.dd(WorkspaceSettingsState.name, class_name="any")),
-            rx.el.div(rx.el.dt("Audit log"), rx.el.dd("kept for ", WorkspaceSettingsState.audit_days, " days")),
-            class_name="facts",
+            rx.el.div(rx.el.dt("Audit log"), rx.el.dd(WorkspaceSettingsState.kept_words)),
+            class_name="known",
         ),
         rx.el.p(WorkspaceSettingsState.why_not_change, class_name="s m"),
     )
@@ -245,6 +245,7 @@ def _transfer_question() -> rx.Component:
         doing="Transferring…",
         busy=WorkspaceSettingsState.busy,
         on_keep=WorkspaceSettingsState.keep,
+        after="main",
         on_confirm=WorkspaceSettingsState.transfer,
     )
 
@@ -260,6 +261,7 @@ def _leave_question() -> rx.Component:
         doing="Leaving…",
         busy=WorkspaceSettingsState.busy,
         on_keep=WorkspaceSettingsState.keep,
+        after="main",
         on_confirm=WorkspaceSettingsState.leave,
     )
 
@@ -280,6 +282,7 @@ def _delete_question() -> rx.Component:
         doing="Deleting…",
         busy=WorkspaceSettingsState.busy,
         on_keep=WorkspaceSettingsState.keep,
+        after="main",
         on_confirm=WorkspaceSettingsState.delete,
         typed=TypedName(
             rx.fragment("Type ", rx.el.b(WorkspaceSettingsState.name, class_name="any"), " to delete it"),

@@ -63,7 +63,6 @@ class AuditView:
     at: str
     at_iso: str
     actor: str
-    kind: str  # "user", "token", "system"
     words: str
     target: str
     before: str
@@ -110,7 +109,7 @@ class AuditLogState(rx.State):
         except SeamwatchError as error:
             self.view, self.error = "error", error.message
             return None
-        self.kept_words = f"Kept for {details.audit_days} days."
+        self.kept_words = f"Kept for {details.audit_days} days." if details.audit_days else "Kept for ever."
         self.people = [row.name for row in listed.items][:PAGE_ROWS]
         return await self._read()
 
@@ -253,7 +252,6 @@ def _view(row: AuditRow) -> AuditView:
         at=when(row.at),
         at_iso=iso(row.at),
         actor=row.actor_name,
-        kind=row.actor_kind,
         words=row.action_words,
         target=row.target,
         before=row.before[:300],

@@ -85,7 +85,8 @@ class MembersState(rx.State):
     @signed_in
     async def load(self):
         """Read the page of members that the address names. A link made earlier is forgotten."""
-        self.link, self.asked_id, self.changed, self.form_error = "", "", "", ""
+        self._clear()
+        self.asked_id, self.changed, self.inviting, self.removing = "", "", False, False
         asked = self.router.url.query_parameters.get("page", "1")
         self.page = int(asked) if asked.isdigit() and len(asked) < 7 else 1
         return await self._read()
@@ -176,9 +177,9 @@ class MembersState(rx.State):
             yield refused(error, PATH)
         else:
             yield done(f"{self.asked_name} is not a member any more.")
-        finally:
-            self.removing, self.asked_id = False, ""
-        yield MembersState.retry
+        follow_up = await self._read()
+        self.removing, self.asked_id = False, ""
+        yield follow_up
 
     @rx.event
     @signed_in

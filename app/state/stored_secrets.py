@@ -1,6 +1,7 @@
 """The named secrets of the workspace. No value ever comes back from a service, and none is kept here."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import reflex as rx
@@ -59,7 +60,7 @@ class StoredSecretsState(rx.State):
     @rx.event
     @signed_in
     async def load(self):
-        self.asked_id = ""
+        self.asked_id, self.saving, self.deleting = "", False, False
         self._empty_form()
         return await self._read()
 
@@ -173,13 +174,13 @@ class StoredSecretsState(rx.State):
             if self.replacing == self.asked_name:
                 self._empty_form()
             yield done(f"{self.asked_name} deleted.")
-        finally:
-            self.deleting, self.asked_id = False, ""
-        yield StoredSecretsState.retry
+        follow_up = await self._read()
+        self.deleting, self.asked_id = False, ""
+        yield follow_up
 
 
 def _view(row: SecretRow) -> SecretView:
-    replaced = row.updated_at > row.created_at
+    replaced = row.updated_at - row.created_at > timedelta(seconds=1)  # both are now() when it is added, one after the other
     return SecretView(
         id=row.id,
         name=row.name,

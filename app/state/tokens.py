@@ -97,7 +97,7 @@ class TokensState(rx.State):
     async def load(self):
         """Read the tokens. One made earlier is forgotten, and the form is empty."""
         self._forget()
-        self.asked_id, self.kind = "", PERSONAL
+        self.asked_id, self.kind, self.making, self.revoking = "", PERSONAL, False, False
         self.filled += 1
         self._clear()
         return await self._read()
@@ -239,9 +239,9 @@ class TokensState(rx.State):
             yield refused(error, PATH)
         else:
             yield done(f"{self.asked_name} revoked.")
-        finally:
-            self.revoking, self.asked_id = False, ""
-        yield TokensState.retry
+        follow_up = await self._read()
+        self.revoking, self.asked_id = False, ""
+        yield follow_up
 
 
 def _page_of(rows: Sequence[TokenRow], page: int) -> tuple[list[TokenView], int, int, str, list[TokenView]]:

@@ -15,6 +15,6 @@ def raw(form: object, name: str, at_most: int) -> str:
 
 
 def number(form: object, name: str) -> int:
-    """Return a whole number from a field; 0 when it is none, which no service takes where a number is needed."""
+    """Return a whole number from a field; -1 when it is none, which no service takes."""
     digits = text(form, name, 10)
-    return int(digits) if digits.isascii() and digits.isdigit() else 0
+    return int(digits) if digits.isascii() and digits.isdigit() else -1

@@ -37,6 +37,7 @@ class WorkspaceSettingsState(rx.State):
     role_word: rx.Field[str] = rx.field("")
     members_words: rx.Field[str] = rx.field("")
     audit_days: rx.Field[str] = rx.field("")
+    kept_words: rx.Field[str] = rx.field("")
     second_factor: rx.Field[bool] = rx.field(False)  # whether the workspace asks those who manage for one
     you_showed: rx.Field[bool] = rx.field(False)  # whether this session showed one
     you_own: rx.Field[bool] = rx.field(False)
@@ -68,6 +69,7 @@ class WorkspaceSettingsState(rx.State):
     async def load(self):
         self.asked = self.chosen = self.typed_error = self.transfer_error = ""
         self.name_error = self.days_error = self.form_error = self.factor_error = ""
+        self.saving = self.switching = self.busy = False
         follow_up = await self._read()
         self.filled += 1
         return follow_up
@@ -98,6 +100,7 @@ class WorkspaceSettingsState(rx.State):
         self.made, self.made_at = day(details.created_at), iso(details.created_at)
         self.members_words = counted(details.members, "member")
         self.audit_days = str(details.audit_days)
+        self.kept_words = f"kept for {details.audit_days} days" if details.audit_days else "kept for ever"
         self.second_factor, self.you_showed = details.require_second_factor, actor.second_factor
         self.you_own = details.you_own
         self.may_change, self.may_export = may(actor, Action.CHANGE_WORKSPACE), may(actor, Action.EXPORT_WORKSPACE)
