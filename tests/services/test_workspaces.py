@@ -33,6 +33,7 @@ from app.services.scan_form import ScanForm
 from app.services.sessions import Ended
 from app.settings import _settings
 from tests.conftest import Cast
+from tests.engine.test_scan_worker import Examination, working
 from tests.services.reports import report
 from tests.services.signed_in import Heard, add_member, again, also_member, roles, signed_in, written
 
@@ -393,6 +394,19 @@ async def _last(actor: Actor, scan_id: str) -> ScanStatus | None:
     async for happened in scans.follow(actor, scan_id):
         status = happened.status
     return status
+
+
+async def test_the_worker_stops_scans_of_a_deleted_workspace_and_goes_on(alice: Actor, charlie: Actor, caplog: pytest.LogCaptureFixture):
+    stopped = Examination()
+    async with working(stopped), asyncio.timeout(20):
+        await scans.start(charlie, ScanForm("http://app.test/"))
+        await stopped.begun.acquire()
+        await workspaces.delete(charlie, "Charlie's workspace")
+        await stopped.ended.wait()
+        stopped.go_on.set()
+        assert await _last(alice, await scans.start(alice, ScanForm("http://app.test/"))) is ScanStatus.DONE
+    assert stopped.cancelled == 1
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_removal_and_switching_at_once_leave_no_session_where_its_user_is_no_member(alice: Actor, charlie: Actor):
