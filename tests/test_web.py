@@ -175,16 +175,16 @@ async def test_charlie_and_nobody_download_nothing(cast: Cast, browser_like: htt
 # The API's edges, and health
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nothing", "/api/v1/scans", "/api/v1/schemas/report.json/"])
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nothing", "/api/v1/nothing", "/api/v1/schemas/report.json/"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_an_unknown_endpoint_is_answered_as_json(browser_like: httpx.AsyncClient, method: str, path: str):
     answer = await browser_like.request(method, path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-async def test_the_description_of_the_api_lists_the_schema(browser_like: httpx.AsyncClient):
+async def test_the_api_is_described_by_data_alone(browser_like: httpx.AsyncClient):
     described = (await browser_like.get("/api/openapi.json")).json()
-    assert list(described["paths"]) == ["/api/v1/schemas/report.json"]
+    assert "/api/v1/schemas/report.json" in described["paths"]
     assert (await browser_like.get("/docs")).status_code == 404
 
 

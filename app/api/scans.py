@@ -25,7 +25,7 @@ class CallAsked(Asked):
     )
     headers: dict[str, str] = Field(
         default_factory=dict,
-        description="That the script sets. Values that look secret are left out before anything is stored: a browser decides by names.",
+        description="That the script sets. Values that look secret are stored encrypted and never shown.",
         examples=[{"X-Requested-With": "fetch"}],
     )
     credentials: Literal["omit", "same-origin", "include"] = Field(default="same-origin", description="As in `fetch()`.")
@@ -168,5 +168,5 @@ async def restore_scan(actor: WritesScans, id: Id) -> None:  # noqa: A002
 
 @router.post("/{id}/rescan", status_code=202, summary="Scan the same again", operation_id="rescan", responses=answers(404, 409))
 async def rescan(actor: WritesScans, response: Response, id: Id) -> Started:  # noqa: A002
-    """Needs the scope `scans:read` too. 409 where an address held a secret, which was not kept."""
+    """With the secrets it was started with; 409 where they cannot be read any more."""
     return _started(response, await scans.rescan(actor, id))
