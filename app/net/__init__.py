@@ -40,6 +40,7 @@ class Net:
 
     Args:
         ca_file: PEM file of trusted authorities; None for certifi's and the system's.
+        max_total, max_per_host: transfers at the same time; further ones wait.
         resolve: "host:port" → IP address, in place of DNS; the policy still judges it. Read anew at each request.
 
     Raises:
@@ -47,7 +48,14 @@ class Net:
     """
 
     def __init__(
-        self, policy: AddressPolicy, *, user_agent: str, ca_file: str | None = None, resolve: Mapping[str, str] | None = None
+        self,
+        policy: AddressPolicy,
+        *,
+        user_agent: str,
+        ca_file: str | None = None,
+        resolve: Mapping[str, str] | None = None,
+        max_total: int = MAX_TOTAL,
+        max_per_host: int = MAX_PER_HOST,
     ) -> None:
         self.policy = policy
         self.user_agent = user_agent
@@ -56,10 +64,10 @@ class Net:
         for ip in self.resolve.values():
             ipaddress.ip_address(ip.strip("[]"))
         self._multi = AsyncCurlMulti()
-        self._multi.setopt(pycurl.M_MAXCONNECTS, MAX_TOTAL)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, max_total)
         self._free: list[pycurl.Curl] = []
-        self._total = asyncio.Semaphore(MAX_TOTAL)
-        self._hosts: defaultdict[tuple[str, int], asyncio.Semaphore] = defaultdict(functools.partial(asyncio.Semaphore, MAX_PER_HOST))
+        self._total = asyncio.Semaphore(max_total)
+        self._hosts: defaultdict[tuple[str, int], asyncio.Semaphore] = defaultdict(functools.partial(asyncio.Semaphore, max_per_host))
         self._users: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._closed = False
 
@@ -85,6 +93,8 @@ class Net:
         timeout_s: float = 10,
         connect_timeout_s: float = 5,
         max_body_bytes: int = 2_000_000,
+        fresh: bool = False,
+        verify: bool = True,
     ) -> Received:
         """Send one request and read the answer to its end or to the limit. Redirects are not followed.
 
@@ -93,6 +103,8 @@ class Net:
         Args:
             method: sent as it stands.
             headers: sent in this order with this case; Host (unless given) and Content-Length are added, nothing else.
+            fresh: connect anew, and close the connection after the answer.
+            verify: whether the certificate must be trusted and be the host's.
 
         Raises:
             ValueError: the method or a header could not stand in a request (a line break, say).
@@ -115,6 +127,12 @@ class Net:
             reply = Reply(self.policy, max_body_bytes)
             curl = self._free.pop() if self._free else pycurl.Curl()
             self._set_up(curl, reply, target, method, lines, body, timeout_s, connect_timeout_s)
+            if fresh:
+                curl.setopt(pycurl.FRESH_CONNECT, 1)
+                curl.setopt(pycurl.FORBID_REUSE, 1)
+            if not verify:
+                curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+                curl.setopt(pycurl.SSL_VERIFYHOST, 0)
             future = self._multi.add_handle(curl)
             code, message = 0, ""
             try:

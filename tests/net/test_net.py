@@ -122,3 +122,27 @@ async def test_descriptors_are_given_back(serve: Serve):
             break
         await asyncio.sleep(0.01)  # the server's side closes in its own time
     assert descriptors() <= before
+
+
+async def test_fresh_requests_connect_anew_and_others_do_not(net: Net, serve: Serve):
+    server = await serve(OK, keep=True)
+    for _ in range(3):
+        await net.request("GET", server.url)
+    assert server.connections == 1
+    for _ in range(3):
+        await net.request("GET", server.url, fresh=True)
+    assert server.connections == 4
+
+
+async def test_a_slow_host_does_not_take_the_places_of_others(serve: Serve):
+    async def never(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    slow, quick = await serve(never), await serve(OK)
+    async with Net(AddressPolicy("private"), user_agent="x", max_total=4, max_per_host=2) as net:
+        waiting = [asyncio.create_task(net.request("GET", slow.url)) for _ in range(20)]
+        assert (await net.request("GET", quick.url)).body == b"hi"
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

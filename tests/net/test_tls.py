@@ -173,3 +173,12 @@ def test_default_authorities_are_certifis_and_the_systems():
     path = default_ca_file()
     assert Path(path).stat().st_size > 100_000
     assert client_context(path).cert_store_stats()["x509_ca"] > 100
+
+
+async def test_any_certificate_will_do_when_it_need_not_be_verified_and_only_then(serve: Serve, ca_file: str, tmp_path: Path):
+    server = await serve(OK, tls=self_signed(tmp_path), keep=True)
+    async with private_net(ca_file) as net:
+        address = f"https://localhost:{server.port}/"
+        assert (await net.request("GET", address, verify=False)).body == b"hi"
+        # Its connection is open, and still no good for a request that asks for more.
+        assert (await net.request("GET", address)).failure is Failure.TLS
