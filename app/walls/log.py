@@ -12,22 +12,20 @@ MAX_CHARS = 4000
 _HIDDEN = "(hidden)"
 _HEADERS = r"(?:set-)?cookie|(?:proxy-)?authorization|x-api-key|x-auth-token|x-csrf-?token|x-xsrf-token"
 # Parameters of sign-in and of tokens (RFC 6749, 7009, 7636, 8693; OpenID Connect Core), and what our own links carry.
-_SURE = r"(?:[\w-]*[_-])?token|client_secret|client_assertion|assertion|code_verifier|passw(?:or)?d|secret|api_?key|nonce|id_token_hint|signature"
-_NAMES = rf"{_SURE}|code|state|key|sig"  # short words, so only in URLs and forms
-_VALUE = r"[^&\s'\"<>#%]+(?:%(?!26)[^&\s'\"<>#%]*)*"  # of a parameter; in an encoded address "%26" ends it
+# The ends of names: "token" stands for access_token, "secret" for client_secret.
+_SURE = r"token|token_hint|secret|assertion|code_verifier|nonce|passw(?:or)?d|api_?key|signature"
+_SHORT = "code|state|key|sig"  # words of every day, so only in URLs and forms
+_VALUE = r"[^&\s'\"<>#%;,)]+(?:%(?!26)[^&\s'\"<>#%;,)]*)*"  # of a parameter; in an encoded address "%26" ends it
 
 _Change = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 _CHANGES: tuple[_Change, ...] = (
     # {'cookie': 'a=1'}, ("authorization", "Bearer x"), (b'cookie', b'a=1'): as Python and JSON write pairs.
     (
-        re.compile(
-            rf"(?P<name>(?P<first>['\"])(?:{_HEADERS}|{_SURE})(?P=first)\s*[:,]\s*)b?(?P<quote>['\"])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)",
-            re.I,
-        ),
+        re.compile(rf"(?P<name>(?:{_HEADERS}|{_SURE})['\"]\s*[:,]\s*)b?(?P<quote>['\"])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)", re.I),
         rf"\g<name>'{_HIDDEN}'",
     ),
     # Authorization: Bearer x, to the end of the line: as HTTP writes them.
-    (re.compile(rf"(?P<name>(?<![\w'\"-])(?:{_HEADERS})\s*:\s*)(?!['\"]?\(hidden\))[^\r\n'\"]+", re.I), rf"\g<name>{_HIDDEN}"),
+    (re.compile(rf"(?P<name>(?:{_HEADERS})\s*:\s*)(?!['\"]?\(hidden\))[^\r\n]+", re.I), rf"\g<name>{_HIDDEN}"),
     (re.compile(r"(?P<name>\b(?:Bearer|Basic)\s+)(?=[^\s'\",)]*[0-9A-Z._=+/-])[^\s'\",)]{6,}"), rf"\g<name>{_HIDDEN}"),
     (re.compile(r"(?P<name>\b(?:__Host-)?seam=)[\w-]{20,}"), rf"\g<name>{_HIDDEN}"),
     (re.compile(r"(?P<name>\bseam_[a-z]{2,6}_)[\w-]{8,}"), rf"\g<name>{_HIDDEN}"),
@@ -36,8 +34,8 @@ _CHANGES: tuple[_Change, ...] = (
     # A Fernet text: version 0x80 and a time, in base64url.
     (re.compile(r"\bgAAAAA[\w-]{20,}={0,2}"), _HIDDEN),
     # ?token=…, &code=…, "state=…" at the beginning of a form, and the same within an encoded address.
-    (re.compile(rf"(?P<name>(?:[?&;]|%3F|%26|^|(?<=['\"]))(?:{_NAMES})(?:=|%3D))(?!\(hidden\)){_VALUE}", re.I | re.M), rf"\g<name>{_HIDDEN}"),
-    (re.compile(rf"(?P<name>(?<![\w-])(?:{_SURE})=)(?!\(hidden\))[^&\s'\"<>#,;)]+", re.I), rf"\g<name>{_HIDDEN}"),
+    (re.compile(rf"(?P<name>(?:[?&;]|%3F|%26|^|(?<=['\"]))(?:{_SHORT})(?:=|%3D)){_VALUE}", re.I | re.M), rf"\g<name>{_HIDDEN}"),
+    (re.compile(rf"(?P<name>(?:{_SURE})(?:=|%3D))(?!\(hidden\)){_VALUE}", re.I), rf"\g<name>{_HIDDEN}"),
     # https://user:password@host; and redis://:password@host
     (re.compile(r"(?P<name>\b[a-z][a-z0-9+.-]{1,20}://[^\s/?#:@'\"]*:)[^\s/?#'\"]+(?=@)", re.I), rf"\g<name>{_HIDDEN}"),
     # A recovery code.
