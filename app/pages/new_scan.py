@@ -80,6 +80,17 @@ def _calls() -> rx.Component:
                 "only its preflight is sent, never the call itself.",
             ),
         ),
+        rx.cond(
+            NewScanState.rows.length() > 0,
+            pad(
+                rx.el.p(
+                    "A GET or HEAD is sent as you write it; of other methods only the preflight is sent, and a GET in their place. "
+                    "Values that look secret, like those of Authorization or X-Api-Key, are kept encrypted with the scan for scanning "
+                    "again, and shown nowhere.",
+                    class_name="hint",
+                )
+            ),
+        ),
         rx.cond(NewScanState.calls_error != "", pad(error_line(NewScanState.calls_error, "calls-error"))),
         tools=(add,),
         aside="optional",
