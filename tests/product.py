@@ -13,7 +13,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app import web
 from app.app import app
+from app.settings import settings
 from app.state import gate, sockets
+from app.walls.binding import Binding
 
 OURS = "http://localhost:3000"
 NAMESPACE = "/_event"
@@ -33,7 +35,7 @@ class Tab:
     """One socket of a browser's tab, or of whoever writes frames by hand."""
 
     def __init__(self, asgi: Any, cookie: str, token: str, headers: dict[str, str], address: str) -> None:
-        self.token, self.closed = token, 0
+        self.cookie, self.token, self.closed = cookie, token, 0
         self.vars: dict[str, Any] = {}  # "ScansState.rows" by "scans_state.rows"
         self.events: list[dict[str, Any]] = []  # what the server told the browser to do
         self.updates = 0
@@ -179,6 +181,10 @@ class Product:
         if boot:
             await tab.until(lambda tab: tab.vars.get("state.is_hydrated"))
         return tab
+
+    async def server_token(self, tab: Tab) -> str:
+        """Return the token that the server knows a tab by."""
+        return (await Binding.of(tab.cookie)).token(tab.token, settings().secret_key)
 
 
 @asynccontextmanager

@@ -131,6 +131,8 @@ class LabState(rx.State):
 
     def _judge(self) -> None:
         """Judge what is typed. A text that cannot be read shows its error and keeps the last verdict."""
+        if not self._answers:
+            return  # no page has loaded a case; only an event made by hand comes here
         self.ready = ""
         self._answers[0].url = self.url
         if not self._read_answers():

@@ -27,7 +27,7 @@ SWEEP_S = 5.0
 LOCKED_S = 1.0  # how long a handler that does not end may keep its tab from being emptied
 LEAVE_S = 0.3  # between the last words to a tab and the closing of its socket, which it then opens anew
 SIGN_IN = "/sign-in?why=revoked"
-_CLIENT_EVENTS = frozenset({"event", "ping", "client_error"})
+_CLIENT_EVENTS = {"event": (2,), "ping": (1,), "client_error": (1, 2)}  # and with how many arguments, the socket's id among them
 _MAX_ROUTE_CHARS, _MAX_ROUTE_PARAMETERS = 8000, 100
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Sockets(EventNamespace):
         elif event == "disconnect":
             genuine = not self.app.sio.manager.is_connected(args[0], self.namespace)
         else:
-            genuine = isinstance(event, str) and event in _CLIENT_EVENTS and len(args) <= 2
+            genuine = isinstance(event, str) and len(args) in _CLIENT_EVENTS.get(event, ())
         return await super().trigger_event(event, *args) if genuine else None
 
     async def on_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
