@@ -33,6 +33,7 @@ from app import db, migrations, settings  # noqa: E402
 from app.models import Membership, User, Workspace  # noqa: E402
 from app.services import bearers, sessions, signing_keys  # noqa: E402
 from app.services.access import Actor, Role  # noqa: E402
+from tests.identity_providers import CLIENT_ID, CLIENT_SECRET, GitHub, openid_mock  # noqa: E402
 
 PUBLIC_URL = "http://localhost:3000"  # the default, so that the pages are built once for tests and for use
 CHROMIUM_ARGS = [
@@ -219,18 +220,51 @@ class Running:
 
     def owner_link(self) -> str:
         """Return a fresh one-time link."""
-        made = subprocess.run(
-            [sys.executable, "-m", "app", "owner-link"], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True
-        )
-        return made.stdout.strip()
+        return self._command("owner-link")
+
+    def login_link(self, user: str) -> str:
+        """Return a fresh one-time link for somebody who has an account, by address, name or id."""
+        return self._command("login-link", user)
+
+    def _command(self, *words: str) -> str:
+        command = [sys.executable, "-m", "app", *words]
+        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@dataclass(frozen=True)
+class IdentityProviders:
+    """Where people of the browser tests can sign in."""
+
+    github: GitHub  # a stand-in; whoever is in its `users` can sign in there
+    google: str  # issuer: oidc-provider-mock; `put_openid_user` tells it who somebody is
+    keycloak: str  # the same process by another name, so another issuer
+
+    def settings(self) -> dict[str, str]:
+        """Return the variables by which a Seamwatch offers them. Addresses at team.example join the first workspace as viewers."""
+        issuers = {"GITHUB_URL": self.github.url, "GOOGLE_ISSUER": self.google, "OIDC_KEYCLOAK_ISSUER": self.keycloak}
+        clients = {f"{name}_{half}": value for name in ("GITHUB", "GOOGLE", "OIDC_KEYCLOAK") for half, value in _CLIENT.items()}
+        rest = {"GITHUB_API_URL": f"{self.github.url}/api", "JOIN_DOMAINS": "team.example", "JOIN_OPEN": "on"}
+        return {f"SEAMWATCH_{name}": value for name, value in {**issuers, **clients, **rest}.items()}
+
+
+_CLIENT = {"CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET}
 
 
 @pytest.fixture(scope="session")
-def seamwatch(tmp_path_factory: pytest.TempPathFactory, seamwatch_port: int) -> Iterator[Running]:
+def identity_providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IdentityProviders]:
+    github = GitHub()
+    with openid_mock(tmp_path_factory.mktemp("openid")) as url:
+        yield IdentityProviders(github, url, url.replace("127.0.0.1", "localhost"))
+    github.close()
+
+
+@pytest.fixture(scope="session")
+def seamwatch(tmp_path_factory: pytest.TempPathFactory, seamwatch_port: int, identity_providers: IdentityProviders) -> Iterator[Running]:
     """The running product with a fresh database. The first use builds the pages (half a minute), unless they are built."""
     data_dir = tmp_path_factory.mktemp("running")
     environment = {
         **os.environ,
+        **identity_providers.settings(),
         "SEAMWATCH_DATA_DIR": str(data_dir),
         "SEAMWATCH_PORT": str(seamwatch_port),
         "SEAMWATCH_PUBLIC_URL": PUBLIC_URL,

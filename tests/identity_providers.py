@@ -127,6 +127,7 @@ class GitHub(Provider):
         self.users = {
             "octo": GitHubUser(1001, "octo", "Octo Cat", [mail("octo@github.example")]),
             "hubot": GitHubUser(1002, "hubot", None, []),
+            "bob": GitHubUser(1003, "bob", "Bob Marsh", [mail("bob@team.example")]),
             "mallory": GitHubUser(6666, "mallory", "<img src=x onerror=alert(1)>", [mail("octo@github.example", verified=False)]),
         }
         self.codes: dict[str, dict[str, str]] = {}
