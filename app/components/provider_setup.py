@@ -1,9 +1,11 @@
 """For the operator: which redirect URI to register with a provider, and which variables to set, each ready to be copied."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
+from reflex.vars import ArrayVar
 
 from app.components.code import code_block
 from app.components.icons import icon
@@ -51,10 +53,20 @@ GUIDES = (
 _JOIN = "SEAMWATCH_JOIN_DOMAINS=example.com\nSEAMWATCH_JOIN_GITHUB_ORGS=\nSEAMWATCH_JOIN_ROLE=viewer"
 
 
-def provider_setup(callback: rx.Var[str]) -> rx.Component:
-    """Return the guides, folded. `callback` is what every redirect URI of this installation begins with."""
+def provider_setup(callback: rx.Var[str], configured: ArrayVar[Sequence[str]] | None = None) -> rx.Component:
+    """Return the guides, folded.
+
+    Args:
+        callback: what every redirect URI of this installation begins with.
+        configured: keys of providers that need no guide any more. There can be many of OpenID, so theirs stays.
+    """
+
+    def shown(guide: Guide) -> rx.Component:
+        made = _guide(guide, callback)
+        return made if configured is None or guide.kind == "oidc" else rx.cond(configured.contains(guide.key), None, made)
+
     return rx.el.div(
-        *(_guide(guide, callback) for guide in GUIDES),
+        *map(shown, GUIDES),
         _fold(
             icon("users", class_name="mark"),
             "Who may join",

@@ -8,10 +8,12 @@ import reflex as rx
 from reflex.style import color_mode, set_color_mode
 from reflex.vars import ObjectVar
 from reflex_components_core.core.banner import has_connection_errors
-from reflex_components_core.el.elements.base import BaseHTML
 
 from app.components.button import button, link_button
 from app.components.icons import IconName, brand, glyph, icon
+from app.components.native_form import NativeForm
+from app.components.new_workspace import new_workspace
+from app.state.new_workspace import NewWorkspaceState
 from app.state.session import SessionState, WorkspaceView
 from app.state.trouble import TroubleState
 
@@ -36,15 +38,6 @@ _ACCOUNT, _WORKSPACES, _EVERYWHERE = "user-menu", "workspace-menu", "everywhere"
 class Crumb:
     word: Any  # text or a var
     href: str | rx.Var[str] = ""  # "" for the last one, the page itself
-
-
-class NativeForm(BaseHTML):
-    """A form that the browser itself posts: `rx.el.form` without `on_submit` would swallow it."""
-
-    tag = "form"
-
-    action: rx.Var[str]
-    method: rx.Var[str]
 
 
 def opens(popover_id: str) -> dict[str, Any]:
@@ -130,10 +123,17 @@ def _workspace_menu(here: str) -> rx.Component:
         rx.el.ul(rx.foreach(SessionState.workspaces, lambda row: _workspace_entry(row, here)), aria_labelledby="workspace-menu-head"),
         rx.cond(SessionState.more_workspaces > 0, more),
         rx.el.div(
-            rx.el.a(icon("sliders"), "Workspace settings", href="/settings/workspace", class_name="nav", custom_attrs=closes(_WORKSPACES)),
+            rx.el.a(icon("sliders"), "Workspace settings", href="/settings/workspace", class_name="nav"),
             rx.cond(
                 SessionState.may_create,
-                rx.el.a(icon("plus"), "New workspace", href="/settings/workspace#new", class_name="nav"),
+                rx.el.button(
+                    icon("plus"),
+                    "New workspace…",
+                    type="button",
+                    on_click=NewWorkspaceState.ask,
+                    custom_attrs=closes(_WORKSPACES),
+                    class_name="nav",
+                ),
             ),
             class_name="menu-part",
         ),
@@ -190,9 +190,9 @@ def _sign_out_everywhere() -> rx.Component:
                     action=f"{SessionState.backend}/auth/logout-everywhere",
                     method="post",
                 ),
-                class_name="row wrap acts",
+                class_name="row wrap choices",
             ),
-            class_name="ask",
+            class_name="asked",
         ),
         popover_id=_EVERYWHERE,
         role="alertdialog",
@@ -280,6 +280,7 @@ def app_shell(*content: Any, current: str, crumbs: Sequence[Crumb], actions: Seq
             _workspace_menu(here or current),
             _user_menu(),
             _sign_out_everywhere(),
+            new_workspace(),
             class_name="app",
         ),
     )

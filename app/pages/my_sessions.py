@@ -20,7 +20,7 @@ _S = MySessionsState
 def page() -> rx.Component:
     return settings_page(
         card(
-            "Signed in here",
+            rx.el.span("Sessions", id="sessions-top", tab_index=-1),
             rx.match(
                 _S.view,
                 ("list", _list()),
@@ -40,7 +40,7 @@ def page() -> rx.Component:
                     class_name="s m grow",
                 ),
                 sign_out_everywhere_button("Sign out everywhere…", class_name="btn danger"),
-                class_name="pad row wrap sp",
+                class_name="pad row wrap sp lines",
             ),
         ),
         confirmation(
@@ -52,6 +52,7 @@ def page() -> rx.Component:
             doing="Signing out…",
             keep="Keep them",
             busy=_S.busy,
+            after="sessions-top",
             on_keep=_S.keep,
             on_confirm=_S.end_others,
         ),
@@ -100,7 +101,7 @@ def _row(row: ObjectVar[SessionView]) -> rx.Component:
                 size="sm",
                 on_click=_S.end(row.id),
                 busy=_S.ending == row.id,
-                busy_text="Signing out…",
+                busy_text="Ending…",
                 aria_label=f"Sign out {row.device}, {row.seen}",
             ),
         ),

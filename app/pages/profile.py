@@ -11,11 +11,11 @@ from app.components.empty import empty
 from app.components.field import text_field
 from app.components.icons import glyph, icon
 from app.components.marks import mark
+from app.components.native_form import NativeForm
 from app.components.notice import notice
 from app.components.panel_error import panel_error
 from app.components.provider_setup import provider_setup
 from app.components.settings import settings_page
-from app.components.shell import NativeForm
 from app.components.skeleton import skeleton_rows
 from app.state.profile import PATH, IdentityView, LinkableView, PasskeyView, ProfileState
 
@@ -46,6 +46,11 @@ def page() -> rx.Component:
 def entrance() -> rx.Component:
     """/settings, which leads on to the profile."""
     return settings_page(rx.el.div(skeleton_rows("Loading your account", 6), class_name="card"), current=PATH, title="Profile")
+
+
+def _top(title: str, top_id: str) -> rx.Component:
+    """Return a heading that can be given the focus, when what had it is gone."""
+    return rx.el.span(title, id=top_id, tab_index=-1)
 
 
 def _about() -> rx.Component:
@@ -101,7 +106,7 @@ def _identities() -> rx.Component:
             ),
         ),
     )
-    return card("Providers you sign in with", listed, link)
+    return card(_top("Providers you sign in with", "providers-top"), listed, link)
 
 
 def _identity(row: ObjectVar[IdentityView]) -> rx.Component:
@@ -145,7 +150,7 @@ def _linkable(way: ObjectVar[LinkableView]) -> rx.Component:
 def _passkeys() -> rx.Component:
     add = link_button("Add a passkey", href=_S.add_href, icon_name="plus", size="sm", server=True)
     return card(
-        "Passkeys",
+        _top("Passkeys", "passkeys-top"),
         rx.cond(
             _S.passkeys.length() > 0,
             rx.el.ul(rx.foreach(_S.passkeys, _passkey), class_name="ways-in"),
@@ -221,11 +226,11 @@ def _codes() -> rx.Component:
             on_click=_S.ask_codes,
             disabled=_S.busy,
         ),
-        class_name="row wrap sp",
+        class_name="row wrap sp lines",
     )
     return rx.cond(
         (_S.passkeys.length() > 0) | (_S.codes_text != ""),
-        card("Recovery codes", pad(rx.cond(_S.codes_text != "", _shown_codes(), make)), id="codes"),
+        card(_top("Recovery codes", "codes-top"), pad(rx.cond(_S.codes_text != "", _shown_codes(), make)), id="codes"),
     )
 
 
@@ -269,6 +274,7 @@ def _questions() -> tuple[rx.Component, ...]:
             verb="Unlink",
             doing="Unlinking…",
             busy=_S.busy,
+            after="providers-top",
             on_keep=_S.keep_linked,
             on_confirm=_S.unlink,
         ),
@@ -286,6 +292,7 @@ def _questions() -> tuple[rx.Component, ...]:
             verb="Remove passkey",
             doing="Removing…",
             busy=_S.busy,
+            after="passkeys-top",
             on_keep=_S.keep_passkey,
             on_confirm=_S.remove_passkey,
         ),
@@ -298,6 +305,7 @@ def _questions() -> tuple[rx.Component, ...]:
             doing="Making…",
             keep="Keep the old ones",
             busy=_S.busy,
+            after="codes-top",
             on_keep=_S.keep_codes,
             on_confirm=_S.make_codes,
         ),

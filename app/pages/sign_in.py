@@ -77,7 +77,12 @@ def _with_buttons() -> rx.Component:
             class_name="card",
         ),
         _folded("Locked out, or without an account there?", "key", _link_steps(), rx.el.p(_INVITED_ONLY, class_name="s m")),
-        _folded("For the operator: redirect URIs, and more ways to sign in", "sliders", _registered(), provider_setup(_S.callback)),
+        _folded(
+            "For the operator: redirect URIs, and more ways to sign in",
+            "sliders",
+            _registered(),
+            provider_setup(_S.callback, _S.configured),
+        ),
     )
 
 
@@ -169,7 +174,7 @@ def _registered() -> rx.Component:
         _S.ways.length() > 0,
         rx.el.div(
             rx.el.p("Registered with each provider, exactly as written:", class_name="s m"),
-            rx.el.ul(rx.foreach(_S.ways, row), class_name="stack tight"),
+            rx.el.ul(rx.foreach(_S.ways, row), class_name="stack tight registered"),
             rx.el.p("To add another:", class_name="s m"),
             class_name="stack tight",
         ),

@@ -109,6 +109,8 @@ class MySessionsState(rx.State):
         except SeamwatchError as error:
             yield refused(error, PATH)
         else:
+            self.rows, self.others = [row for row in self.rows if row.this], 0
+            self.asked = False
             yield done(f"{counted(ended, 'other session')} ended.")
         finally:
             self.busy, self.asked = False, False

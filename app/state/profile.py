@@ -169,6 +169,8 @@ class ProfileState(rx.State):
         except SeamwatchError as error:
             yield refused(error, PATH)
         else:
+            self.identities = [row for row in self.identities if row.id != self.unlink_id]
+            self.unlink_id = ""
             yield done(f"{self.unlink_words} is unlinked.")
         finally:
             self.busy, self.unlink_id = False, ""
@@ -221,6 +223,8 @@ class ProfileState(rx.State):
             yield refused(error, PATH)
         else:
             self._forget()
+            self.passkeys = [row for row in self.passkeys if row.id != self.remove_id]
+            self.remove_id = ""
             yield done(f"The passkey {self.remove_name} is removed.")
         finally:
             self.busy, self.remove_id = False, ""

@@ -54,6 +54,7 @@ class SignInState(rx.State):
     why_more: rx.Field[str] = rx.field("")
     ways: rx.Field[list[WayView]] = rx.field(default_factory=list)
     passkey_href: rx.Field[str] = rx.field("")  # "" where nobody has a passkey
+    configured: rx.Field[list[str]] = rx.field(default_factory=list)  # the keys of `ways`
     has_owner: rx.Field[bool] = rx.field(False)
     callback: rx.Field[str] = rx.field("")  # what every redirect URI begins with
     invited: rx.Field[str] = rx.field("")  # the invitation in a sentence
@@ -110,6 +111,7 @@ class SignInState(rx.State):
             for way in options.providers
         ]
         self.passkey_href = f"{here}/auth/passkeys/sign-in?{urlencode(query)}" if options.passkeys else ""
+        self.configured = [way.key for way in options.providers]
         self.has_owner = options.has_owner
         self.callback = ways_in.redirect_uri("")
         self.view = "ready"
