@@ -1,5 +1,7 @@
 """Who may join without an invitation: verified e-mail domains, GitHub organisations, or anybody. The operator's settings decide."""
 
+import re
+
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,7 +13,9 @@ from app.services.audit import Did
 from app.services.errors import Forbidden
 from app.settings import settings
 
-_SEEN_ONCE = "An account is made when you use an invitation. Ask somebody who is here for one."
+# One address and nothing else: of "a@evil.example, b@team.example" nobody verified the second.
+_ADDRESS = re.compile(r"[^@\s,;<>\"]+@(?P<domain>[A-Za-z0-9.-]+)")
+_HOW_TO_JOIN = "An account is made when you use an invitation. Ask somebody who is here for one."
 
 
 async def admit(db: AsyncSession, user: User, arrival: Arrival) -> int:
@@ -36,7 +40,8 @@ async def admit(db: AsyncSession, user: User, arrival: Arrival) -> int:
 
 def reason_to_join(arrival: Arrival) -> str:
     """Return the rule that lets them join the first workspace, for the audit log; "" for none."""
-    domain = arrival.email.rpartition("@")[2].lower() if arrival.email_verified else ""
+    address = _ADDRESS.fullmatch(arrival.email) if arrival.email_verified else None
+    domain = address["domain"].lower() if address else ""
     if domain and domain in settings().join_domains:
         return f"e-mail address at {domain}"
     org = next((org for org in arrival.orgs if org.lower() in settings().join_github_orgs), "")
@@ -58,4 +63,4 @@ def _refusal(arrival: Arrival) -> str:
     if settings().join_domains and arrival.email and not arrival.email_verified:
         unverified = f"{arrival.provider_label} has not verified the e-mail address {arrival.email}."
         return f"{unverified} Verify it there and sign in again, or ask for an invitation."
-    return f"{who} has no account here. {_SEEN_ONCE}"
+    return f"{who} has no account here. {_HOW_TO_JOIN}"

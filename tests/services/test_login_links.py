@@ -5,12 +5,14 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlmodel import select, update
+from sqlmodel import col, delete, select, update
 
 from app import db
 from app.models import LoginLink, Membership, User, Workspace, now
 from app.services import login_links
-from app.services.errors import Forbidden
+from app.services.access import Actor, Role
+from app.services.errors import Conflict, Forbidden, NotFound
+from tests.conftest import Cast, add_actor
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -101,3 +103,62 @@ async def test_a_disabled_owner_does_not_get_in():
         await session.exec(update(User).values(disabled_at=now()))
     with pytest.raises(Forbidden, match="disabled"):
         await login_links.consume(await token())
+
+
+# Links for whoever is locked out
+
+
+def secret_of(link: str) -> str:
+    return parse_qs(urlsplit(link).query)["token"][0]
+
+
+async def with_address(actor: Actor, email: str) -> None:
+    async with db.transaction() as session:
+        await session.exec(update(User).where(col(User.id) == actor.user_id).values(email=email))
+
+
+async def test_a_link_signs_in_the_user_it_names_by_address_name_or_id(cast: Cast):
+    await with_address(cast.bob, "Bob@Team.example")
+    async with db.reading() as session:
+        public_id = (await session.get_one(User, cast.bob.user_id)).public_id
+    for asked in ("bob@team.example", " Bob ", "bob", public_id):
+        bearer = await login_links.consume(secret_of(await login_links.issue(asked)))
+        assert (bearer.user_id, bearer.workspace_id, bearer.method) == (cast.bob.user_id, cast.bob.workspace_id, "login_link")
+
+
+async def test_the_page_of_such_a_link_names_the_user(cast: Cast):
+    assert await login_links.name_of(secret_of(await login_links.issue("Bob"))) == "Bob"
+    assert await login_links.name_of(secret_of(await login_links.issue())) == ""
+
+
+async def test_a_name_of_several_lists_them(cast: Cast):
+    await add_actor("Bob", Role.OWNER)
+    with pytest.raises(login_links.Ambiguous) as raised:
+        await login_links.issue("bob")
+    assert [one.name for one in raised.value.candidates] == ["Bob", "Bob"]
+    assert len({one.id for one in raised.value.candidates}) == 2
+    assert (await login_links.consume(secret_of(await login_links.issue(raised.value.candidates[0].id)))).user_id == cast.bob.user_id
+
+
+@pytest.mark.parametrize("asked", ["", " ", "nobody", "%", "x" * 1000])
+async def test_there_is_no_link_for_nobody(cast: Cast, asked: str):
+    with pytest.raises(NotFound):
+        await login_links.issue(asked)
+
+
+async def test_a_disabled_user_gets_no_link_and_uses_none(cast: Cast):
+    link = await login_links.issue("Bob")
+    async with db.transaction() as session:
+        await session.exec(update(User).where(col(User.id) == cast.bob.user_id).values(disabled_at=now()))
+    with pytest.raises(Conflict, match="disabled"):
+        await login_links.issue("Bob")
+    with pytest.raises(Forbidden, match="disabled"):
+        await login_links.consume(secret_of(link))
+
+
+async def test_a_user_of_no_workspace_is_told_to_ask_for_an_invitation(cast: Cast):
+    link = await login_links.issue("Bob")
+    async with db.transaction() as session:
+        await session.exec(delete(Membership))
+    with pytest.raises(Forbidden, match="Ask for an invitation"):
+        await login_links.consume(secret_of(link))
