@@ -127,7 +127,7 @@ def _second_factor() -> rx.Component:
             rx.cond(
                 WorkspaceSettingsState.may_change,
                 rx.fragment(rx.el.div(switch, class_name="row"), rx.cond(locked, why_not)),
-                rx.el.p(WorkspaceSettingsState.why_not_change, class_name="s m"),
+                rx.el.p(WorkspaceSettingsState.why_not_factor, class_name="s m"),
             ),
             error_line(WorkspaceSettingsState.factor_error, "factor-error"),
             class_name="stack tight",

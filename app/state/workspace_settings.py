@@ -44,6 +44,7 @@ class WorkspaceSettingsState(rx.State):
     may_change: rx.Field[bool] = rx.field(False)
     may_export: rx.Field[bool] = rx.field(False)
     why_not_change: rx.Field[str] = rx.field("")
+    why_not_factor: rx.Field[str] = rx.field("")
     why_not_export: rx.Field[str] = rx.field("")
     why_not_own: rx.Field[str] = rx.field("")
     export_url: rx.Field[str] = rx.field("")
@@ -105,6 +106,7 @@ class WorkspaceSettingsState(rx.State):
         self.you_own = details.you_own
         self.may_change, self.may_export = may(actor, Action.CHANGE_WORKSPACE), may(actor, Action.EXPORT_WORKSPACE)
         self.why_not_change = why_not(actor, Action.CHANGE_WORKSPACE, "An admin can rename this workspace and change its settings.")
+        self.why_not_factor = why_not(actor, Action.CHANGE_WORKSPACE, "An admin can ask for it.")
         self.why_not_export = why_not(actor, Action.EXPORT_WORKSPACE, "An admin can export this workspace.")
         self.why_not_own = why_not(actor, Action.DELETE_WORKSPACE, "Only its owner can transfer or delete this workspace.")
         self.export_url = f"{facts().backend_url}/download/workspace.zip"
