@@ -320,6 +320,33 @@ async def test_everything_goes_with_a_deleted_workspace_and_nothing_else(alice: 
     assert left == ["alice"]
 
 
+async def test_a_deletion_that_a_restart_interrupted_is_finished_by_the_housekeeping(
+    alice: Actor, charlie: Actor, monkeypatch: pytest.MonkeyPatch
+):
+    await fill(charlie, "charlie")
+    monkeypatch.setattr(workspaces, "_SCANS_AT_ONCE", 2)
+    async with db.transaction() as session:
+        session.add_all(
+            Scan(public_id=f"s{n}", workspace_id=charlie.workspace_id, created_by=charlie.user_id, request="{}", page_url="", status="done")
+            for n in range(4)
+        )
+
+    async def interrupted() -> int:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workspaces, "purge", interrupted)
+        with pytest.raises(asyncio.CancelledError):
+            await workspaces.delete(charlie, "Charlie's workspace")
+    assert await again(charlie) is None
+    left = await counts(*FILLED)
+    assert left == {"ApiToken": 0, "TokenGrant": 0, "RefreshToken": 0, "Secret": 0, "Invitation": 0, "Scan": 5, "Workspace": 2}
+    assert await workspaces.purge() == 1
+    assert {**await counts(*FILLED), "Workspace": 0} == dict.fromkeys(left, 0)
+    assert await workspaces.purge() == 0
+    assert await workspaces.details(alice)
+
+
 @pytest.mark.parametrize("typed", ["", "alice's workspace", "Alice's", "Charlie's workspace", None, 1, ["Alice's workspace"], True])
 async def test_nothing_is_deleted_without_its_name(alice: Actor, typed: object):
     with pytest.raises(Invalid) as refused:
