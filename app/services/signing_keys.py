@@ -3,7 +3,6 @@
 The newest key signs. One that is retired still verifies as long as a token that it signed can live, so that a rotation is not noticed.
 """
 
-import asyncio
 import json
 import logging
 import time
@@ -16,18 +15,20 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
+from sqlalchemy import text
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
 from app.models import SigningKey, now
 from app.services import vault
+from app.settings import settings
 
 ALGORITHM = "ES256"
 TYPE = "at+jwt"  # RFC 9068, 2.1
 LIFETIME = timedelta(minutes=10)  # of what is signed, at most
 SKEW = timedelta(seconds=30)  # by which clocks of machines may differ
-CACHE_S = 5.0
+CACHE_S = 4.0  # a key that is trusted no more counts nowhere within five seconds
 # How long a retired key verifies: a process that has not heard of the rotation signs with it until its cache ends.
 OVERLAP = LIFETIME + 2 * SKEW + timedelta(seconds=CACHE_S)
 MAX_CHARS = 4096
@@ -50,7 +51,6 @@ class _Key:
 _ring: tuple[_Key, ...] = ()  # newest first; those that verify
 _fresh_until = 0.0  # monotonic
 _opened: dict[str, ECKey] = {}  # kid → key, so that the vault is asked once for each
-_making = asyncio.Lock()
 
 
 def forget() -> None:
@@ -108,19 +108,15 @@ def _add(db: AsyncSession) -> str:
 
 
 async def ready() -> None:
-    """Make the first key unless there is one. Call it before a transaction in which something is signed.
-
-    Of two processes that do so at once on PostgreSQL each may add one, which does no harm: the newest signs, both verify.
-    """
+    """Make the first key unless there is one. Call it before a transaction in which something is signed."""
     if _newest(await _keys()):
         return
-    async with _making:
-        if _newest(await _keys()):
-            return
-        async with transaction() as db:
-            if not _newest(await _load(db)):
-                _add(db)
-        await _load()
+    async with transaction() as db:
+        if not settings().sqlite:  # whose writers wait for one another anyway
+            await db.exec(text("LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE"))  # pyright: ignore[reportCallIssue, reportArgumentType]
+        if not _newest(await _load(db)):
+            _add(db)
+    await _load()
 
 
 async def sign(claims: dict[str, Any]) -> str:

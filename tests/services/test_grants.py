@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, delete, select, update
 
-from app import db
+from app import db, migrations
 from app.models import ApiToken, AuditEvent, Membership, RefreshToken, TokenGrant, User, now
-from app.services import access_tokens, bearers, grants, token_text, tokens
+from app.services import access_tokens, bearers, grants, signing_keys, token_text, tokens
 from app.services.access import Role, Scope
 from app.services.errors import Unauthenticated
 from app.services.grants import Issued, OAuthError
 from app.services.token_text import Prefix
-from tests.conftest import Cast
+from tests.conftest import Cast, add_actor
 from tests.services.token_making import change, later, of_workspace, personal, signed_in
 
 
@@ -277,3 +277,35 @@ async def test_what_ended_a_day_ago_is_removed(cast: Cast):
     assert await grants.purge() == 1
     async with db.reading() as session:
         assert len((await session.exec(select(RefreshToken))).all()) == 1
+
+
+# On a server, where transactions run at once.
+
+
+@pytest.fixture
+async def served_cast(postgres: str) -> Cast:
+    await migrations.upgrade()
+    alice = await add_actor("Alice", Role.OWNER)
+    return Cast(alice, await add_actor("Bob", Role.EDITOR), await add_actor("Charlie", Role.OWNER))
+
+
+async def test_on_a_server_too_one_of_two_uses_at_once_wins_and_the_grant_ends(served_cast: Cast):
+    made = await personal(served_cast.bob)
+    for _ in range(5):
+        first = await grants.exchange(made.secret)
+        both = await asyncio.gather(*(grants.refresh(first.refresh_token) for _ in range(4)), return_exceptions=True)
+        won = [answer for answer in both if isinstance(answer, Issued)]
+        assert len(won) == 1
+        assert all(isinstance(answer, Issued) or (isinstance(answer, OAuthError) and answer.code == "invalid_grant") for answer in both)
+        assert not await counts(won[0].access_token)
+    assert (await logged()).count("token.reused") == 5
+
+
+async def test_on_a_server_exchanges_at_once_get_tokens_that_all_count(served_cast: Cast):
+    made = await personal(served_cast.bob)
+    issued = await asyncio.gather(*(grants.exchange(made.secret) for _ in range(6)))
+    assert [await counts(one.access_token) for one in issued] == [True] * 6
+    assert len((await signing_keys.jwks())["keys"]) == 1
+    await tokens.revoke(signed_in(served_cast.bob), made.row.id)
+    assert [await counts(one.access_token) for one in issued] == [False] * 6
+    assert await grants.purge() + await tokens.purge() == 0
