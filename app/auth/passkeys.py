@@ -40,11 +40,15 @@ async def _actor(request: Request) -> Actor:
 
 
 def _ceremony_page(template: str, goal: str, status: int = 200, **values: object) -> Response:
-    return page(template, status, goal=safe_next(goal), host=webauthn_ceremonies.rp_id(), **values)
+    return page(template, status, goal=safe_next(goal), back=_address(goal), host=webauthn_ceremonies.rp_id(), **values)
+
+
+def _address(goal: str) -> str:
+    return to_page(goal).headers["location"]
 
 
 def _goes_on(goal: str, **values: object) -> JSONResponse:
-    return JSONResponse({"to": f"{settings().public_url}{safe_next(goal)}", **values})
+    return JSONResponse({"to": _address(goal), **values})
 
 
 def _to_sign_in(goal: str) -> RedirectResponse:
@@ -133,11 +137,10 @@ async def redeem(
 
 
 def _few_left(left: int, goal: str) -> Response:
-    home = settings().public_url
     return message(
         "That was your last recovery code" if left == 0 else f"{left} recovery {'code is' if left == 1 else 'codes are'} left",
         "You are signed in. Make new codes under Settings, Profile: without one, a lost passkey locks you out.",
-        actions=(("Make new codes", f"{home}/settings/profile"), ("Later", f"{home}{safe_next(goal)}")),
+        actions=(("Make new codes", _address("/settings/profile")), ("Later", _address(goal))),
     )
 
 
@@ -145,7 +148,9 @@ def _few_left(left: int, goal: str) -> Response:
 
 
 @router.get(_SIGN_IN)
-async def sign_in_page(goal: _Goal = "/") -> Response:
+async def sign_in_page(goal: _Goal = "/", invitation: Annotated[str, Query(max_length=200)] = "") -> Response:
+    if invitation:  # whoever signs in to accept one comes back to its page
+        goal = f"/auth/invitation?{urlencode({'token': invitation})}"
     return _ceremony_page("passkey_sign_in.html", goal, other=f"{settings().public_url}/sign-in?{urlencode({'next': safe_next(goal)})}")
 
 

@@ -176,14 +176,17 @@ async def finish_adding(actor: Actor | None, name: object, credential: object) -
             await db.flush()
             audit.record(db, who, audit.Did.PASSKEY_ADDED, named)
             codes = () if known else await recovery_codes.replace(db, who)
-            changed: Sequence[str] = ()
+            waiting: Sequence[str] = ()
             secret = None
             if session.second_factor_at is None:
-                changed = await _without_second_factor(db, who.user_id)  # this one as well
                 secret = await sessions.strengthen(db, who.session)
+            if not known:
+                waiting = await _without_second_factor(db, who.user_id)
     except IntegrityError as error:
         raise Conflict("This passkey is known here already.") from error
-    await sessions.announce(changed, sessions.Ended.CHANGED)
+    if secret:
+        await sessions.announce([who.session], sessions.Ended.CHANGED)
+    await sessions.announce(waiting, sessions.Ended.REVOKED)
     return Added(row.public_id, named, codes, secret)
 
 
