@@ -223,7 +223,7 @@ async def unlink(actor: Actor | None, identity_id: object) -> None:
     wanted = identity_id if names.is_public_id(identity_id) else ""
     async with transaction() as db:
         # Locked, so that of two ways in that are removed at once one stays; `passkeys` locks the same row.
-        await db.exec(select(User.id).where(User.id == actor.user_id).with_for_update())
+        await db.exec(select(User.id).where(User.id == actor.user_id).with_for_update(key_share=True))
         query = select(Identity).where(Identity.user_id == actor.user_id, Identity.public_id == wanted)
         identity = (await db.exec(query)).first()
         if identity is None:

@@ -6,13 +6,14 @@ Each row is single use: of two that take it at once, one gets it. The key is sto
 import json
 from datetime import timedelta
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select
 
 from app.db import reading, transaction
 from app.models import Ceremony, now
 from app.services import vault
 from app.services.sessions import digest
+from app.settings import settings
 
 LIFETIME = timedelta(minutes=10)
 _PURPOSE = "ceremony"
@@ -23,17 +24,12 @@ async def begin(key: str, value: dict[str, str], lifetime: timedelta = LIFETIME)
 
     The key must be a secret of at least 128 random bits, or hold one: whoever knows it can take the value.
     """
-    row = {"key_hash": digest(key), "value": vault.seal(json.dumps(value), _PURPOSE), "expires_at": now() + lifetime}
-    try:
-        await _put(row)
-    except IntegrityError:
-        await _put(row)  # two began under one key at the same moment; the later one counts
-
-
-async def _put(row: dict[str, object]) -> None:
+    row = {"value": vault.seal(json.dumps(value), _PURPOSE), "expires_at": now() + lifetime}
+    insert = sqlite.insert if settings().sqlite else postgresql.insert
+    # In one statement: of two that begin under one key at the same moment, the later one counts.
+    query = insert(Ceremony).values(key_hash=digest(key), **row).on_conflict_do_update(index_elements=["key_hash"], set_=row)
     async with transaction() as db:
-        await db.exec(delete(Ceremony).where(col(Ceremony.key_hash) == row["key_hash"]))
-        db.add(Ceremony(**row))  # pyright: ignore[reportArgumentType]
+        await db.exec(query)
 
 
 async def take(key: str) -> dict[str, str] | None:
