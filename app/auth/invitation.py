@@ -105,7 +105,7 @@ async def answer(
             return to_page(_HOME)
         joined = await invitations.join_as_new(name, token)
     except Invalid as error:
-        return await _ask(request, token, error=error.message, name=name[:200])
+        return await _ask(request, token, error=error.message, name="".join(filter(str.isprintable, name[:120])))
     except SeamwatchError as error:
         return _refused(error)
     response = RedirectResponse(f"{settings().backend_url}/auth/passkeys/new?{urlencode({'next': _HOME})}", 303)
