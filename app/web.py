@@ -72,8 +72,11 @@ async def readyz() -> JSONResponse:
     return JSONResponse({"ready": ready, "database": current, "healthy": supervisor.healthy}, 200 if ready else 503)
 
 
-@api.api_route("/api", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-@api.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+
+
+@api.api_route("/api", methods=[*_METHODS], include_in_schema=False)
+@api.api_route("/api/{path:path}", methods=[*_METHODS], include_in_schema=False)
 async def no_such_endpoint(request: Request) -> JSONResponse:
     """Without it, an unknown path would be answered with a page."""
     # This route takes every method, so one that an endpoint does not have ends here too.

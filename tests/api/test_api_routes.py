@@ -272,7 +272,8 @@ async def test_a_method_that_an_endpoint_does_not_have_is_told_which_it_has(prog
     answer = await program.put(f"{V1}/scans/AAAAAAAAAAAAAAAA", headers=alices)
     assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET")
     assert answer.json()["error"]["code"] == "method_not_allowed"
-    assert (await program.options(f"{V1}/scans", headers=alices)).status_code in (404, 405)
+    for method in ("HEAD", "OPTIONS"):
+        assert (await program.request(method, f"{V1}/scans", headers=alices)).headers["allow"] == "GET, POST"
     assert (await program.get(f"{V1}/scan", headers=alices)).status_code == 404
 
 
