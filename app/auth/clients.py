@@ -7,6 +7,7 @@ HTTP client as options, and fetches the keys anew for each unknown `kid`.
 
 import asyncio
 import functools
+import logging
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from app.services import ceremonies
 from app.settings import VERSION, Settings, settings
 from app.settings.providers import Provider
 
+_logger = logging.getLogger(__name__)
 SAFE_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 ANSWER_S = 10.0  # for one answer, from the first byte sent to the last received
 MAX_ANSWER_BYTES = 512_000
@@ -157,7 +159,10 @@ class Registry(OAuth):
 def _registry(of: Settings) -> dict[str, PinnedApp]:
     trust = httpx2.create_ssl_context()
     if of.ca_file:
-        trust.load_verify_locations(of.ca_file)
+        try:
+            trust.load_verify_locations(of.ca_file)
+        except OSError as error:
+            _logger.error("%s holds no certificates, so it is not used for providers: %s", of.ca_file, error)
     registry = Registry(cache=Rows())
     found: dict[str, PinnedApp] = {}
     for provider in of.providers:

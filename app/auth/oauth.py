@@ -25,14 +25,16 @@ async def login(
     provider: str,
     goal: Annotated[str, Query(alias="next")] = "/",
     invitation: Annotated[str, Query(max_length=200)] = "",
+    moved: Annotated[bool, Query()] = False,
 ) -> Response:
     client = client_of(provider)
     if client is None:
         return _unknown_provider()
     own = urlsplit(settings().backend_url)
-    if request.headers.get("host", "").lower() != own.netloc:
+    if request.headers.get("host", "").lower() != own.netloc and not moved:
         # At 127.0.0.1 instead of localhost: the way back leads to the address in the settings, where no marker would be.
-        query = urlencode({"next": safe_next(goal), **({"invitation": invitation} if invitation else {})})
+        # Once, since a proxy may put its own name into Host.
+        query = urlencode({"next": safe_next(goal), **({"invitation": invitation} if invitation else {}), "moved": "1"})
         return RedirectResponse(f"{settings().backend_url}/auth/login/{client.provider.key}?{query}", 302)
     try:
         return RedirectResponse(await flow.start(request, client, Purpose(safe_next(goal), invitation)), 302)

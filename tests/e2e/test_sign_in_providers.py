@@ -72,13 +72,13 @@ async def test_an_account_is_linked_only_after_confirming_and_then_signs_in(
     await asyncio.to_thread(put_openid_user, identity_providers.google, "bob-at-google", who)
     await at_github(page, "bob")
     await page.wait_for_url("**/scans/")
-    for button, leads_to in (("Cancel", "**/settings/profile*"), ("Link account", "**/settings/profile*")):
+    for button in ("Cancel", "Link account"):
         await post(page, "/auth/link/google")
         await at_openid(page, "bob-at-google")
         await expect(page.get_by_role("heading", name="Link Google account bob@mail.example to Bob Marsh?")).to_be_visible()
         assert not await violations(page)
         await page.get_by_role("button", name=button).click()
-        await page.wait_for_url(leads_to)
+        await page.wait_for_url("**/settings/profile/")
 
     other = await other_context.new_page()
     await other.goto("/auth/login/google?next=/scans")
