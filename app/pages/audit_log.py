@@ -54,7 +54,8 @@ def page() -> rx.Component:
         rx.el.div(AuditLogState.said, role="status", class_name="vh"),
         current="/settings/audit",
         title="Audit log",
-        lead="Who changed what in this workspace, when, from what to what, and from which address. Times are UTC.",
+        heading="Who changed what",
+        lead="Also when, from what to what, and from which address. Times are UTC.",
     )
 
 

@@ -49,6 +49,7 @@ def page() -> rx.Component:
         notice(),
         current="/settings/members",
         title="Members",
+        heading=MembersState.heading,
         lead="Who sees this workspace, and what each may do in it.",
     )
 

@@ -47,6 +47,7 @@ def page() -> rx.Component:
         notice(),
         current="/settings/tokens",
         title="Tokens",
+        heading=TokensState.heading,
         lead="For programs that use the API. A token opens only what its scopes and its role both allow, in this workspace alone.",
     )
 

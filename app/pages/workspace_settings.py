@@ -32,6 +32,7 @@ def page() -> rx.Component:
         notice(),
         current="/settings/workspace",
         title="Workspace",
+        heading=rx.cond(WorkspaceSettingsState.view == "ready", WorkspaceSettingsState.name, "Workspace"),
         lead="What its members share: scans, secrets, tokens and the audit log.",
     )
 

@@ -60,6 +60,7 @@ class MembersState(rx.State):
     pages: rx.Field[int] = rx.field(1)
     total: rx.Field[int] = rx.field(0)
     total_words: rx.Field[str] = rx.field("")
+    heading: rx.Field[str] = rx.field("Members")
     may_manage: rx.Field[bool] = rx.field(False)
     why_not: rx.Field[str] = rx.field("")
 
@@ -111,9 +112,12 @@ class MembersState(rx.State):
         self.rows = [_member(row) for row in listed.items]
         self.page, self.pages, self.total = listed.number, listed.pages, listed.total
         self.total_words = counted(listed.total, "member")
+        open_ = sum(row.state == "open" for row in invited)
+        invited_words = f", {counted(open_, 'open invitation')}" if open_ else ""
+        self.heading = f"{self.total_words}{invited_words}"
         self.why_not = why_not(actor, Action.MANAGE_MEMBERS, "An admin can invite, change and remove members.")
         self.invitations = [_invitation(row) for row in invited[:PAGE_ROWS]]
-        self.open_words = f"{sum(row.state == 'open' for row in invited)} open"
+        self.open_words = f"{open_} open" if invited else ""
         self.view = "list"
         return None
 

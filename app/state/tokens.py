@@ -70,6 +70,7 @@ class TokensState(rx.State):
     workspace_pages: rx.Field[int] = rx.field(1)
     workspace_words: rx.Field[str] = rx.field("")
     workspace_ended: rx.Field[list[TokenView]] = rx.field(default_factory=list)
+    heading: rx.Field[str] = rx.field("Tokens")
     may_manage: rx.Field[bool] = rx.field(False)
     why_not: rx.Field[str] = rx.field("")
 
@@ -123,6 +124,10 @@ class TokensState(rx.State):
         self.mine, self.mine_page, self.mine_pages, self.mine_words, self.mine_ended = _page_of(mine, self.mine_page)
         shown = _page_of(shared, self.workspace_page)
         self.workspace, self.workspace_page, self.workspace_pages, self.workspace_words, self.workspace_ended = shown
+        yours = sum(row.state is State.LIVE for row in mine)
+        theirs = sum(row.state is State.LIVE for row in shared)
+        shared_words = f", {theirs} of the workspace" if self.may_manage else ""
+        self.heading = f"{counted(yours, 'token')} of yours{shared_words}"
         self._offer(actor, Role(self._role) if self.kind == WORKSPACE else actor.role)
         self.view = "list"
         return None
