@@ -50,8 +50,12 @@ def closes(popover_id: str) -> dict[str, Any]:
 
 
 def popover(*content: Any, popover_id: str, **props: Any) -> rx.Component:
-    """Return what a button with `opens` shows: above everything, closed by Escape and by a click beside it, focus given back."""
-    return rx.el.div(*content, id=popover_id, custom_attrs={"popover": "auto"}, **props)
+    """Return what a button with `opens` shows: above everything, closed by Escape and by a click beside it, focus given back.
+
+    A menu is a landmark named by `aria_label`, for it stands outside of the page's others; a question has a role of its own.
+    """
+    element = rx.el.div if "role" in props else rx.el.nav
+    return element(*content, id=popover_id, custom_attrs={"popover": "auto"}, **props)
 
 
 def _by_theme(light: str, dark: str, system: str) -> rx.Var[str]:
@@ -138,6 +142,7 @@ def _workspace_menu(here: str) -> rx.Component:
             class_name="menu-part",
         ),
         popover_id=_WORKSPACES,
+        aria_label="Workspaces",
         class_name="menu at-top",
     )
 
@@ -158,6 +163,7 @@ def _user_menu() -> rx.Component:
             class_name="menu-part",
         ),
         popover_id=_ACCOUNT,
+        aria_label="Account",
         class_name="menu",
     )
 

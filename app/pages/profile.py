@@ -230,7 +230,7 @@ def _codes() -> rx.Component:
     )
     return rx.cond(
         (_S.passkeys.length() > 0) | (_S.codes_text != ""),
-        card(_top("Recovery codes", "codes-top"), pad(rx.cond(_S.codes_text != "", _shown_codes(), make)), id="codes"),
+        card("Recovery codes", pad(rx.cond(_S.codes_text != "", _shown_codes(), make)), id="codes"),
     )
 
 
@@ -305,7 +305,7 @@ def _questions() -> tuple[rx.Component, ...]:
             doing="Making…",
             keep="Keep the old ones",
             busy=_S.busy,
-            after="codes-top",
+            after="once-codes",
             on_keep=_S.keep_codes,
             on_confirm=_S.make_codes,
         ),

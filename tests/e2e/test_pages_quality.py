@@ -9,8 +9,14 @@ from tests.conftest import Running
 from tests.e2e.conftest import Complaints, sideways_px, violations
 
 SIZES: dict[str, ViewportSize] = {"wide": {"width": 1440, "height": 900}, "phone": {"width": 375, "height": 812}}
-PUBLIC = {"/": "Find what a browser will block", "/sign-in": "Sign in with the link"}
-OWN = {"/scans": "Scans", "/scans/new": "Scan an application", "/scans/nothing": "There is no such scan"}
+PUBLIC = {"/": "Find what a browser will block", "/sign-in": "Sign in to Seamwatch"}
+OWN = {
+    "/scans": "Scans",
+    "/scans/new": "Scan an application",
+    "/scans/nothing": "There is no such scan",
+    "/settings/profile": "Your account",
+    "/settings/sessions": "Where you are signed in",
+}
 SCRIPT_BUDGET_BYTES = 450_000
 
 
@@ -75,9 +81,9 @@ async def test_the_account_menu_opens_and_closes_by_keyboard(seamwatch: Running,
     account = owner.get_by_role("button", name="Alice Okoye")
     await account.focus()
     await owner.keyboard.press("Enter")
-    await expect(owner.get_by_role("button", name="Sign out")).to_be_visible()
+    await expect(owner.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
     await owner.keyboard.press("Escape")
-    await expect(owner.get_by_role("button", name="Sign out")).to_be_hidden()
+    await expect(owner.get_by_role("button", name="Sign out", exact=True)).to_be_hidden()
     await expect(account).to_be_focused()
 
 

@@ -13,6 +13,7 @@ async def test_scan_pressed_signed_out_tells_how_to_get_in_and_keeps_the_address
     await page.get_by_label("Address of your application").fill("app.example/shop")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/sign-in?next=*")
+    await page.get_by_text("Locked out").click()
     await expect(page.get_by_text("python -m app owner-link")).to_be_visible()
     await expect(page.get_by_text("The address you typed is kept")).to_contain_text("app.example/shop")
 
@@ -38,6 +39,7 @@ async def test_a_page_of_the_app_opened_signed_out_leads_back_to_itself(seamwatc
 
 async def test_a_foreign_address_to_go_on_to_is_not_taken(seamwatch: Running, page: Page):
     await page.goto("/sign-in?next=//evil.example/")
+    await page.get_by_text("Locked out").click()
     await expect(page.get_by_role("link", name="Go on")).to_have_attribute("href", "/scans")
 
 
@@ -46,7 +48,7 @@ async def test_signing_out_ends_the_session(seamwatch: Running, page: Page):
     link = await asyncio.to_thread(seamwatch.owner_link)
     await sign_in(page, f"{link}&next=/scans")
     await page.get_by_role("button", name="Alice Okoye").click()
-    await page.get_by_role("button", name="Sign out").click()
+    await page.get_by_role("button", name="Sign out", exact=True).click()
     await expect(page.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
     await page.goto("/scans")
     await page.wait_for_url("**/sign-in?next=*")
