@@ -30,7 +30,13 @@ class Problem(BaseModel):
 
 
 def problem(status: int, code: str, message: str, fields: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message, "fields": fields or {}}}, status)
+    told = {_whole(name): _whole(text) for name, text in (fields or {}).items()}
+    return JSONResponse({"error": {"code": code, "message": _whole(message), "fields": told}}, status)
+
+
+def _whole(text: str) -> str:
+    """Return the text without halves of surrogate pairs, which JSON may bring in and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 async def from_error(request: Request, error: Exception) -> JSONResponse:

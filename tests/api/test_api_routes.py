@@ -104,6 +104,14 @@ async def test_what_cannot_be_used_is_named_by_its_field(program: httpx.AsyncCli
     assert answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("half", ["\\ud800", "a\\udc00b"])
+async def test_half_a_surrogate_pair_is_refused_wherever_it_stands(program: httpx.AsyncClient, alices: dict[str, str], half: str):
+    for call in (f'{{"url": "{half}"}}', f'{{"url": "/x", "headers": {{"{half}": "v"}}}}', f'{{"url": "/x", "{half}": 1}}'):
+        body = f'{{"page_url": "http://app.test/", "calls": [{call}]}}'
+        answer = await program.post(f"{V1}/scans", headers=alices | {"content-type": "application/json"}, content=body.encode())
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid")
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"x"', b"[" * 100_000, b'{"page_url": NaN}', b"{}" * 2])
 async def test_a_body_that_is_no_object_is_refused(program: httpx.AsyncClient, alices: dict[str, str], body: bytes):
     answer = await program.post(f"{V1}/scans", headers=alices | {"content-type": "application/json"}, content=body)
