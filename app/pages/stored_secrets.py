@@ -43,12 +43,7 @@ def page() -> rx.Component:
         notice(),
         current="/settings/secrets",
         title="Secrets",
-        heading=rx.match(
-            StoredSecretsState.view,
-            ("list", rx.fragment(StoredSecretsState.total_words, " stored")),
-            ("empty", "No secrets stored"),
-            "Secrets",
-        ),
+        heading=StoredSecretsState.heading,
         lead="Passwords and keys that monitors and channels use by name. A value is encrypted when it is stored and never shown again.",
     )
 

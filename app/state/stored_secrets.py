@@ -43,6 +43,7 @@ class StoredSecretsState(rx.State):
     page: rx.Field[int] = rx.field(1)
     pages: rx.Field[int] = rx.field(1)
     total_words: rx.Field[str] = rx.field("")
+    heading: rx.Field[str] = rx.field("Secrets")
     may_change: rx.Field[bool] = rx.field(False)
     why_not: rx.Field[str] = rx.field("")
 
@@ -85,6 +86,7 @@ class StoredSecretsState(rx.State):
         self.page = min(max(1, self.page), self.pages)
         self.rows = [_view(row) for row in listed[(self.page - 1) * PAGE_ROWS : self.page * PAGE_ROWS]]
         self.total_words = counted(len(listed), "secret")
+        self.heading = f"{self.total_words} stored" if listed else "No secrets stored"
         self.view = "list" if listed else "empty"
         return None
 
