@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 MAX_CHARS = 4000
 _HIDDEN = "(hidden)"
+_OPEN = r"(?!\(hidden\))"  # what is hidden is left as it is: a message may be cleaned twice
 _HEADERS = r"(?:set-)?cookie|(?:proxy-)?authorization|x-api-key|x-auth-token|x-csrf-?token|x-xsrf-token"
 # Parameters of sign-in and of tokens (RFC 6749, 7009, 7636, 8693; OpenID Connect Core), and what our own links carry.
 # The ends of names: "token" stands for access_token, "secret" for client_secret.
@@ -21,11 +22,11 @@ _Change = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 _CHANGES: tuple[_Change, ...] = (
     # {'cookie': 'a=1'}, ("authorization", "Bearer x"), (b'cookie', b'a=1'): as Python and JSON write pairs.
     (
-        re.compile(rf"(?P<name>(?:{_HEADERS}|{_SURE})['\"]\s*[:,]\s*)b?(?P<quote>['\"])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)", re.I),
+        re.compile(rf"(?P<name>(?:{_HEADERS}|{_SURE})['\"]\s*[:,]\s*)b?(?P<q>['\"]){_OPEN}(?:\\.|(?!(?P=q))[^\\])*(?P=q)", re.I),
         rf"\g<name>'{_HIDDEN}'",
     ),
     # Authorization: Bearer x, to the end of the line: as HTTP writes them.
-    (re.compile(rf"(?P<name>(?:{_HEADERS})\s*:\s*)(?!['\"]?\(hidden\))[^\r\n]+", re.I), rf"\g<name>{_HIDDEN}"),
+    (re.compile(rf"(?P<name>(?:{_HEADERS})\s*:\s*+){_OPEN}[^\r\n]+", re.I), rf"\g<name>{_HIDDEN}"),
     (re.compile(r"(?P<name>\b(?:Bearer|Basic)\s+)(?=[^\s'\",)]*[0-9A-Z._=+/-])[^\s'\",)]{6,}"), rf"\g<name>{_HIDDEN}"),
     (re.compile(r"(?P<name>\b(?:__Host-)?seam=)[\w-]{20,}"), rf"\g<name>{_HIDDEN}"),
     (re.compile(r"(?P<name>\bseam_[a-z]{2,6}_)[\w-]{8,}"), rf"\g<name>{_HIDDEN}"),
@@ -34,8 +35,8 @@ _CHANGES: tuple[_Change, ...] = (
     # A Fernet text: version 0x80 and a time, in base64url.
     (re.compile(r"\bgAAAAA[\w-]{20,}={0,2}"), _HIDDEN),
     # ?token=…, &code=…, "state=…" at the beginning of a form, and the same within an encoded address.
-    (re.compile(rf"(?P<name>(?:[?&;]|%3F|%26|^|(?<=['\"]))(?:{_SHORT})(?:=|%3D)){_VALUE}", re.I | re.M), rf"\g<name>{_HIDDEN}"),
-    (re.compile(rf"(?P<name>(?:{_SURE})(?:=|%3D))(?!\(hidden\)){_VALUE}", re.I), rf"\g<name>{_HIDDEN}"),
+    (re.compile(rf"(?P<name>(?:[?&;]|%3F|%26|^|(?<=['\"]))(?:{_SHORT})(?:=|%3D)){_OPEN}{_VALUE}", re.I | re.M), rf"\g<name>{_HIDDEN}"),
+    (re.compile(rf"(?P<name>(?:{_SURE})(?:=|%3D)){_OPEN}{_VALUE}", re.I), rf"\g<name>{_HIDDEN}"),
     # https://user:password@host; and redis://:password@host
     (re.compile(r"(?P<name>\b[a-z][a-z0-9+.-]{1,20}://[^\s/?#:@'\"]*:)[^\s/?#'\"]+(?=@)", re.I), rf"\g<name>{_HIDDEN}"),
     # A recovery code.

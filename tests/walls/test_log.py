@@ -60,6 +60,8 @@ def test_no_cookie_and_no_credential_is_logged_by_anybody(caplog: pytest.LogCapt
     assert SECRET not in caplog.text
     assert len(caplog.text) < log.MAX_CHARS
     assert "(hidden)" in caplog.text
+    once = caplog.records[0].getMessage()
+    assert log.clean(once) == once, "what is clean stays as it is"
 
 
 def test_a_recovery_code_is_not_logged(caplog: pytest.LogCaptureFixture):
