@@ -133,6 +133,8 @@ class Tab:
         async with asyncio.timeout(WAIT_S):
             while True:
                 await asyncio.sleep(0)
+                if self.task.done():
+                    return
                 if not self._in.empty():
                     continue
                 for _ in range(10):  # from the frame to the processor's queue
