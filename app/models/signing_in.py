@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from app.models.base import new_public_id, now
@@ -60,7 +60,7 @@ class Passkey(SQLModel, table=True):
     name: str = Field(max_length=80)
     credential_id: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
     public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # COSE
-    sign_count: int = 0
+    sign_count: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))  # 32 bits without a sign
     transports: str = Field(default="", max_length=120)  # as the browser named them, parted by spaces
     created_at: datetime = Field(default_factory=now)
     last_used_at: datetime | None = None
