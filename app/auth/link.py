@@ -9,7 +9,7 @@ from secrets import token_urlsafe
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app.auth import flow
@@ -23,6 +23,7 @@ from app.services.errors import SeamwatchError
 from app.settings import settings
 
 router = APIRouter()
+_Text = Annotated[str, Form()]
 _PROFILE = "/settings/profile"
 _EXPIRED = "This step was done already, or is older than ten minutes. Start again from your profile."
 
@@ -64,7 +65,7 @@ async def to_confirm(request: Request, arrival: Arrival, purpose: Purpose) -> Re
 
 
 @router.get("/auth/link", include_in_schema=False)
-async def ask(request: Request, ticket: Annotated[str, Query(max_length=100)] = "") -> HTMLResponse:
+async def ask(request: Request, ticket: str = "") -> HTMLResponse:
     actor = await _actor(request)
     if actor is None:
         return _signed_out()
@@ -75,9 +76,7 @@ async def ask(request: Request, ticket: Annotated[str, Query(max_length=100)] = 
 
 
 @router.post("/auth/link", include_in_schema=False)
-async def confirm(
-    request: Request, ticket: Annotated[str, Form(max_length=100)] = "", answer: Annotated[str, Form(max_length=10)] = ""
-) -> Response:
+async def confirm(request: Request, ticket: _Text = "", answer: _Text = "") -> Response:
     actor = await _actor(request)
     if actor is None:
         return _signed_out()

@@ -17,6 +17,8 @@ from app.services.rates import Rate
 from app.settings import settings
 
 router = APIRouter()
+# Longer ones are cut here and not refused by FastAPI, whose answer is JSON: whoever follows a link sees a page.
+_MAX_TOKEN_CHARS = 200
 
 
 @router.get("/auth/login/{provider}", include_in_schema=False)
@@ -24,10 +26,10 @@ async def login(
     request: Request,
     provider: str,
     goal: Annotated[str, Query(alias="next")] = "/",
-    invitation: Annotated[str, Query(max_length=200)] = "",
-    moved: Annotated[bool, Query()] = False,
+    invitation: str = "",
+    moved: str = "",
 ) -> Response:
-    client = client_of(provider)
+    client, invitation = client_of(provider), invitation[:_MAX_TOKEN_CHARS]
     if client is None:
         return _unknown_provider()
     own = urlsplit(settings().backend_url)

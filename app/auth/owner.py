@@ -11,11 +11,11 @@ from app.services import login_links
 from app.services.errors import Forbidden
 
 router = APIRouter()
-_Text = Annotated[str, Form(max_length=2000)]
+_Text = Annotated[str, Form()]
 
 
 @router.get("/auth/owner", response_class=HTMLResponse, include_in_schema=False)
-async def ask(token: Annotated[str, Query(max_length=200)] = "", goal: Annotated[str, Query(alias="next")] = "/") -> HTMLResponse:
+async def ask(token: str = "", goal: Annotated[str, Query(alias="next")] = "/") -> HTMLResponse:
     if not await login_links.usable(token):
         return _refused(login_links.USED_UP)
     named = await login_links.name_of(token)
@@ -23,7 +23,9 @@ async def ask(token: Annotated[str, Query(max_length=200)] = "", goal: Annotated
 
 
 @router.post("/auth/owner", include_in_schema=False)
-async def sign_in_by_link(request: Request, token: _Text, goal: Annotated[str, Form(alias="next")] = "/", name: _Text = "") -> Response:
+async def sign_in_by_link(
+    request: Request, token: _Text = "", goal: Annotated[str, Form(alias="next")] = "/", name: _Text = ""
+) -> Response:
     try:
         who = await login_links.consume(token, name)
     except Forbidden as error:

@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.db import reading, transaction
 from app.models import Installation, LoginLink, Membership, User, Workspace, now
 from app.services.access import Role
+from app.services.arrival import shown
 from app.services.errors import Conflict, Forbidden, NotFound
 from app.services.sessions import digest, home
 from app.settings import settings
@@ -151,7 +152,7 @@ async def _user(db: AsyncSession, user_id: int) -> Bearer:
 
 
 async def _first_owner(db: AsyncSession, name: str) -> Bearer:
-    user, workspace = User(name=name.strip()[:120] or "Owner"), Workspace(name="My workspace")
+    user, workspace = User(name=shown(name, 120) or "Owner"), Workspace(name="My workspace")
     db.add_all([user, workspace])
     await db.flush()
     assert user.id is not None

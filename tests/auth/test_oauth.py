@@ -412,3 +412,30 @@ async def test_a_file_of_authorities_that_holds_none_stops_no_sign_in(browser_of
     configured.setenv("SEAMWATCH_CA_FILE", str(tmp_path / "ca.pem"))
     _settings.cache_clear()
     assert (await browser_of_alice.sign_in("github")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/auth/login/%00", "/auth/login/github%2F..", "/auth/callback/github?state=%00&code=%00", "/auth/callback/github?error=%3Cb%3E&state=%ff",
+        "/auth/callback/github?state=a&state=b&code=c", "/auth/callback/forger?iss=%00", "/auth/link?ticket=%00%ff", f"/auth/link?ticket={'x' * 3000}",
+        f"/auth/owner?token={'x' * 3000}&next=%00", "/auth/owner?token=%ff",
+    ],
+)  # fmt: skip
+async def test_what_nobody_sends_by_accident_is_answered_by_a_page(browser_of_alice: Browser, path: str):
+    answer = await browser_of_alice.get(path)
+    assert 400 <= answer.status_code < 500, answer.text
+    assert "<h1>" in answer.text or path.endswith("%2F.."), answer.text
+
+
+@pytest.mark.parametrize(
+    "query", [{"next": "\x00"}, {"invitation": "x" * 5000}, {"invitation": "\x00"}, {"moved": "maybe"}, {"next": "x" * 5000}]
+)
+async def test_odd_words_on_the_way_out_do_no_harm(browser_of_alice: Browser, query: dict[str, str]):
+    assert (await browser_of_alice.get("/auth/login/github", params=query)).status_code == 302
+
+
+async def test_forms_without_their_fields_are_answered_by_a_page(browser_of_alice: Browser):
+    for path, status in (("/auth/owner", 403), ("/auth/link", 401)):
+        answer = await browser_of_alice.post(path, data={})
+        assert (answer.status_code, "<h1>" in answer.text) == (status, True)
