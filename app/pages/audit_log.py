@@ -61,7 +61,7 @@ def page() -> rx.Component:
 
 def _actions() -> rx.Component:
     groups = [rx.el.optgroup(*(rx.el.option(words, value=code) for code, words in actions), label=name) for name, actions in ACTIONS]
-    choice = rx.el.select(rx.el.option("Any", value=""), *groups, id="audit-action", on_change=AuditLogState.by_action)
+    choice = rx.el.select(rx.el.option("Any", value=""), *groups, id="audit-action", name="action", on_change=AuditLogState.by_action)
     return rx.el.div(
         rx.el.label("Action", html_for="audit-action", class_name="l"), rx.el.div(choice, class_name="in select"), class_name="field"
     )
@@ -74,7 +74,8 @@ def _filter() -> rx.Component:
         rx.el.div(
             icon("search"),
             rx.el.input(
-                id="audit-text", type="search", placeholder="A name, a secret, an address", max_length=200, auto_complete="off",
+                id="audit-text", name="text", type="search", placeholder="A name, a secret, an address",
+                max_length=200, auto_complete="off",
                 on_change=AuditLogState.search.debounce(_TYPED_MS),
             ),
             class_name="in",
@@ -85,7 +86,7 @@ def _filter() -> rx.Component:
         rx.el.label("Person", html_for="audit-person", class_name="l"),
         rx.el.div(
             rx.el.input(
-                id="audit-person", list="audit-people", placeholder="Anybody", max_length=120, auto_complete="off",
+                id="audit-person", name="person", list="audit-people", placeholder="Anybody", max_length=120, auto_complete="off",
                 on_change=AuditLogState.by_person.debounce(_TYPED_MS),
             ),
             class_name="in",
@@ -121,7 +122,7 @@ def _day(label: str, field_id: str, error: rx.Var[str], on_change: rx.event.Even
         rx.el.label(label, html_for=field_id, class_name="l"),
         rx.el.div(
             rx.el.input(
-                id=field_id, type="date", on_change=on_change, aria_invalid=rx.cond(error != "", "true", "false"),
+                id=field_id, name=field_id, type="date", on_change=on_change, aria_invalid=rx.cond(error != "", "true", "false"),
                 aria_describedby=rx.cond(error != "", f"{field_id}-error", ""),
             ),
             class_name=rx.cond(error != "", "in bad", "in"),

@@ -16,5 +16,5 @@ def raw(form: object, name: str, at_most: int) -> str:
 
 def number(form: object, name: str) -> int:
     """Return a whole number from a field; -1 when it is none, which no service takes."""
-    digits = text(form, name, 10)
-    return int(digits) if digits.isascii() and digits.isdigit() else -1
+    digits = text(form, name)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else -1
