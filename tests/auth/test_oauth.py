@@ -417,9 +417,9 @@ async def test_a_file_of_authorities_that_holds_none_stops_no_sign_in(browser_of
 @pytest.mark.parametrize(
     "path",
     [
-        "/auth/login/%00", "/auth/login/github%2F..", "/auth/callback/github?state=%00&code=%00", "/auth/callback/github?error=%3Cb%3E&state=%ff",
-        "/auth/callback/github?state=a&state=b&code=c", "/auth/callback/forger?iss=%00", "/auth/link?ticket=%00%ff", f"/auth/link?ticket={'x' * 3000}",
-        f"/auth/owner?token={'x' * 3000}&next=%00", "/auth/owner?token=%ff",
+        "/auth/login/%00", "/auth/login/github%2F..", "/auth/callback/github?state=%00&code=%00",
+        "/auth/callback/github?error=%3Cb%3E&state=%ff", "/auth/callback/github?state=a&state=b&code=c", "/auth/callback/forger?iss=%00",
+        "/auth/link?ticket=%00%ff", f"/auth/link?ticket={'x' * 3000}", f"/auth/owner?token={'x' * 3000}&next=%00", "/auth/owner?token=%ff",
     ],
 )  # fmt: skip
 async def test_what_nobody_sends_by_accident_is_answered_by_a_page(browser_of_alice: Browser, path: str):
