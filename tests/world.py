@@ -147,4 +147,5 @@ def without(text: str, world: World) -> str:
     """Return a text with Alice's ids and those of nothing made alike."""
     for kind in world.ids:
         text = text.replace(world.ids[kind], f"({kind})").replace(world.ghosts[kind], f"({kind})")
+    text = re.sub(r'"[\w-]{16}"', '"(an id)"', text)  # ids of the asker's own things
     return re.sub(r"just now|\d+ seconds? ago|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?", "(time)", text)

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 
-from limits import RateLimitItemPerSecond
+from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage, Storage
 from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import FixedWindowRateLimiter
@@ -108,6 +108,10 @@ class Counters(Storage):
         return len(self._counts)
 
 
+_ITEMS = {rate: RateLimitItemPerSecond(rate.value[0], rate.value[1], namespace=rate.name) for rate in Rate}
+_here = {rate: FixedWindowRateLimiter(Counters()) for rate in _HERE}
+
+
 @dataclass
 class _Where:
     """Where this event loop counts. A connection to Valkey belongs to the loop that made it."""
@@ -127,7 +131,9 @@ def _counters() -> _Where:
     global _where
     loop, url = asyncio.get_running_loop(), settings().valkey_url
     if _where is None or _where.loop is not loop or _where.valkey_url != url:
-        _where = _Where(loop, url, {rate: FixedWindowRateLimiter(Counters()) for rate in Rate}, _connect(url) if url else None)
+        _where = _Where(
+            loop, url, {rate: FixedWindowRateLimiter(Counters()) for rate in Rate if rate not in _HERE}, _connect(url) if url else None
+        )
     return _where
 
 
@@ -143,6 +149,8 @@ async def close() -> None:
     """Close the connections to Valkey of this event loop, and forget what was counted in memory."""
     global _where
     where, _where = _where, None
+    for limiter in _here.values():
+        await limiter.storage.reset()
     if where and where.valkey:
         storage = where.valkey.storage
         assert isinstance(storage, RedisStorage)
@@ -174,14 +182,16 @@ async def hit(rate: Rate, *key: str) -> None:
     Raises:
         Limited: when there were too many in this window; `retry_after_s` says when it ends.
     """
-    amount, seconds, what = rate.value
-    item = RateLimitItemPerSecond(amount, seconds, namespace=rate.name)
+    item, what = _ITEMS[rate], rate.value[2]
     parts = tuple(map(_part, key))
+    if (limiter := _here.get(rate)) is not None:
+        return await _count(limiter, item, parts, what)
     where = _counters()
-    if where.valkey and rate not in _HERE and where.silent_until <= time.monotonic():
+    if where.valkey and where.silent_until <= time.monotonic():
         try:
-            within = await where.valkey.hit(item, *parts)
-            until = 0.0 if within else (await where.valkey.get_window_stats(item, *parts)).reset_time
+            await _count(where.valkey, item, parts, what)
+        except Limited:
+            raise
         except Exception as error:  # whatever the client raises: the product does not end with its counters
             where.silent_until = time.monotonic() + RETRY_S
             if not where.told:
@@ -191,16 +201,13 @@ async def hit(rate: Rate, *key: str) -> None:
             if where.told:
                 where.told = False
                 logger.warning("Valkey answers again; rates are counted there")
-            return _judge(within=within, until=until, what=what)
-    limiter = where.memory[rate]
-    within = await limiter.hit(item, *parts)
-    until = 0.0 if within else (await limiter.get_window_stats(item, *parts)).reset_time
-    return _judge(within=within, until=until, what=what)
+            return None
+    return await _count(where.memory[rate], item, parts, what)
 
 
-def _judge(*, within: bool, until: float, what: str) -> None:
-    if within:
+async def _count(limiter: FixedWindowRateLimiter, item: RateLimitItem, parts: tuple[str, ...], what: str) -> None:
+    if await limiter.hit(item, *parts):
         return
-    left_s = max(1, math.ceil(until - time.time()))
+    left_s = max(1, math.ceil((await limiter.get_window_stats(item, *parts)).reset_time - time.time()))
     when = f"{left_s} seconds" if left_s < 90 else f"{round(left_s / 60)} minutes"
     raise Limited(f"Too many {what}. Try again in {when}.", retry_after_s=left_s)
