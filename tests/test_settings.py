@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,11 @@ def test_the_example_file_names_every_setting_and_changes_nothing(tmp_path: Path
     read_by_us |= {f"{key}_CLIENT_{half}" for key in re.findall(r'_pair\(get, "([A-Z]+)"', text) for half in ("ID", "SECRET")}
     assert {f"SEAMWATCH_{name}" for name in read_by_us} == names
     assert load({"SEAMWATCH_DATA_DIR": str(tmp_path)}, ROOT / ".env.example") == read(tmp_path)
+
+
+def test_of_many_that_start_at_once_all_have_the_same_key(tmp_path: Path):
+    with ThreadPoolExecutor(16) as starters:
+        keys = set(starters.map(lambda _: read(tmp_path).secret_key, range(64)))
+    assert len(keys) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600

@@ -7,16 +7,14 @@ first use makes. `vault_rotation` replaces them. A process sees a changed file a
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from app.services.errors import SeamwatchError
-from app.settings import settings
+from app.settings import private_file, settings
 
 
 class Sealed(SeamwatchError):
@@ -111,26 +109,7 @@ def write(path: Path, texts: Sequence[str], *, replace: bool = True) -> None:
     Raises:
         FileExistsError: there is a file, and `replace` is False.
     """
-    # mkstemp makes it 0600.
-    descriptor, name = tempfile.mkstemp(prefix="vault_keys.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as draft:
-            draft.write("".join(f"{text}\n" for text in texts))
-            draft.flush()
-            os.fsync(draft.fileno())
-        if replace:
-            Path(name).replace(path)
-        else:
-            # A link is made whole or not at all: of two processes that start at once, one makes the key and the other reads it.
-            os.link(name, path)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    private_file.write(path, "".join(f"{text}\n" for text in texts), replace=replace)
 
 
 def _make(path: Path) -> None:

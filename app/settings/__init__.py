@@ -10,11 +10,13 @@ import ipaddress
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.core.urls import is_loopback_host, is_private_host, parse_stand_in
+from app.settings import private_file
 from app.settings import providers as identity_providers
 from app.settings.providers import Provider
 
@@ -146,17 +148,12 @@ def _secret_key(text: str, data_dir: Path) -> str:
             raise BadSetting("SECRET_KEY", f"shorter than {MIN_SECRET_LENGTH} characters. Leave it out and a key is made for you.")
         return text
     path = data_dir / "secret_key"
-    try:
-        # O_EXCL: of two processes that start at once, one makes the key and the other reads it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_text("ascii").strip()
-        if len(key) < MIN_SECRET_LENGTH:
-            raise BadSetting("SECRET_KEY", f"the file {path} holds no key. Remove it, and the next start makes a new one.") from None
-        return key
-    key = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key)
+    if not path.exists():
+        with suppress(FileExistsError):  # another process made it meanwhile
+            private_file.write(path, secrets.token_urlsafe(48), replace=False)
+    key = path.read_text("ascii").strip()
+    if len(key) < MIN_SECRET_LENGTH:
+        raise BadSetting("SECRET_KEY", f"the file {path} holds no key. Remove it, and the next start makes a new one.")
     return key
 
 
