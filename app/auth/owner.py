@@ -5,17 +5,22 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app.auth.cookie import enter, safe_next
+from app.auth.cookie import address_of, enter, safe_next
 from app.auth.page import message, page
-from app.services import login_links
-from app.services.errors import Forbidden
+from app.services import login_links, rates
+from app.services.errors import Forbidden, Limited
+from app.services.rates import Rate
 
 router = APIRouter()
 _Text = Annotated[str, Form()]
 
 
 @router.get("/auth/owner", response_class=HTMLResponse, include_in_schema=False)
-async def ask(token: str = "", goal: Annotated[str, Query(alias="next")] = "/") -> HTMLResponse:
+async def ask(request: Request, token: str = "", goal: Annotated[str, Query(alias="next")] = "/") -> HTMLResponse:
+    try:
+        await rates.hit(Rate.LINK, rates.of_address(address_of(request)))
+    except Limited as error:
+        return message("Too many tries", error.message, status=error.status)
     if not await login_links.usable(token):
         return _refused(login_links.USED_UP)
     named = await login_links.name_of(token)
@@ -27,7 +32,10 @@ async def sign_in_by_link(
     request: Request, token: _Text = "", goal: Annotated[str, Form(alias="next")] = "/", name: _Text = ""
 ) -> Response:
     try:
+        await rates.hit(Rate.LINK, rates.of_address(address_of(request)))
         who = await login_links.consume(token, name)
+    except Limited as error:
+        return message("Too many tries", error.message, status=error.status)
     except Forbidden as error:
         return _refused(error.message)
     # Whoever makes a link has a shell on this machine, which is more than a second factor.

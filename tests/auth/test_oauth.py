@@ -439,3 +439,15 @@ async def test_forms_without_their_fields_are_answered_by_a_page(browser_of_alic
     for path, status in (("/auth/owner", 403), ("/auth/link", 401)):
         answer = await browser_of_alice.post(path, data={})
         assert (answer.status_code, "<h1>" in answer.text) == (status, True)
+
+
+async def test_too_many_links_from_one_address_are_slowed(browser_of_alice: Browser, monkeypatch: pytest.MonkeyPatch):
+    from app.services import rates
+    from app.services.errors import Limited
+
+    async def full(*_: object) -> None:
+        raise Limited("Too many links opened from your address. Try again in 9 seconds.")
+
+    monkeypatch.setattr(rates, "hit", full)
+    refused(await browser_of_alice.get("/auth/owner", params={"token": "x"}), "Try again in 9 seconds", 429)
+    refused(await browser_of_alice.post("/auth/owner", data={"token": "x"}), "Try again in 9 seconds", 429)
