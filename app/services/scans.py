@@ -25,6 +25,7 @@ from app.services import audit, scan_feed, vault
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import Conflict, Limited, NotFound
+from app.services.names import is_public_id
 from app.services.paging import Page, page_number
 from app.services.scan_form import ScanForm, to_request
 from app.settings import settings
@@ -108,7 +109,7 @@ def _not_found() -> NotFound:
 
 async def _get(db: AsyncSession, actor: Actor, scan_id: object, *, deleted: bool = False) -> tuple[Scan, str]:
     """Return a scan of the actor's workspace and its creator's name, without request and report."""
-    if not isinstance(scan_id, str) or not 0 < len(scan_id) <= 24 or not scan_id.isascii():
+    if not is_public_id(scan_id):
         raise _not_found()
     query = (
         select(Scan, User.name)

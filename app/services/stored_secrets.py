@@ -16,6 +16,7 @@ from app.services import audit, vault
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import Invalid, Limited, NotFound
+from app.services.names import is_public_id
 
 AT_MOST = 200  # of one workspace
 MAX_VALUE_BYTES = 8 * 1024  # in UTF-8
@@ -86,7 +87,7 @@ async def put(actor: Actor | None, name: str, value: str) -> bool:
 async def delete(actor: Actor | None, secret_id: str) -> None:
     """Remove a secret for good. Raises NotFound."""
     actor = require(actor, Action.CHANGE_SECRETS)
-    if not isinstance(secret_id, str) or not 0 < len(secret_id) <= 24 or not secret_id.isascii():
+    if not is_public_id(secret_id):
         raise _not_found()
     async with transaction() as db:
         this = (col(Secret.public_id) == secret_id, col(Secret.workspace_id) == actor.workspace_id)

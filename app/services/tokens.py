@@ -15,6 +15,7 @@ from app.services import audit, token_text
 from app.services.access import RULES, Action, Actor, Role, Scope, may, person, require
 from app.services.bearers import Kind, actor_of, forget, scopes_of
 from app.services.errors import Conflict, Invalid, NotFound
+from app.services.names import is_public_id
 from app.services.token_text import Prefix, digest
 
 __all__ = ["Kind", "MadeToken", "NewToken", "State", "TokenRow", "actor_of", "make", "mine", "of_workspace", "revoke", "scopes_of"]
@@ -206,7 +207,7 @@ async def revoke(actor: Actor | None, token_id: str) -> None:
         NotFound: also for another member's token, and for one of the workspace to those who cannot see these.
     """
     actor = person(actor)
-    if not isinstance(token_id, str) or not 0 < len(token_id) <= 24 or not token_id.isascii():
+    if not is_public_id(token_id):
         raise _no_such_token()
     async with transaction() as db:
         query = select(ApiToken).where(ApiToken.public_id == token_id, ApiToken.workspace_id == actor.workspace_id)
