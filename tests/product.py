@@ -137,7 +137,7 @@ class Tab:
                     return
                 if not self._in.empty():
                     continue
-                for _ in range(10):  # from the frame to the processor's queue
+                for _ in range(50):  # from the frame to the processor's queue, and what a background event says first
                     await asyncio.sleep(0)
                 assert processor._queue is not None
                 handlers = app._registration_context.event_handlers

@@ -6,10 +6,11 @@ by time, by another process, and by what happens to users and memberships.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import reflex as rx
@@ -25,7 +26,8 @@ from app.walls.binding import BOUND, Bound
 
 SWEEP_S = 5.0
 LOCKED_S = 1.0  # how long a handler that does not end may keep its tab from being emptied
-LEAVE_S = 0.3  # between the last words to a tab and the closing of its socket, which it then opens anew
+LEAVE_S = 5.0  # how long the socket of an emptied tab waits for the tab to be at the sign-in; meanwhile it takes and gives nothing
+FLUSH_S = 0.05
 SIGN_IN = "/sign-in?why=revoked"
 _CLIENT_EVENTS = {"event": (2,), "ping": (1,), "client_error": (1, 2)}  # and with how many arguments, the socket's id among them
 _MAX_ROUTE_CHARS, _MAX_ROUTE_PARAMETERS = 8000, 100
@@ -42,6 +44,7 @@ class Open:
     actor: Actor | None  # as last seen
     close: Callable[[], Awaitable[None]]
     ended: bool = False  # from here on nothing comes in or goes out but its emptying
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)  # an ended tab: it is at the sign-in
 
 
 class Sockets(EventNamespace):
@@ -95,7 +98,11 @@ class Sockets(EventNamespace):
     async def on_event(self, sid: str, data: Any) -> None:
         """Take an event whose shape is right and whose handler exists; its arguments are judged by the gate."""
         known = self.open.get(sid)
-        if known is None or known.ended or not _well_formed(data):
+        if known is None or not _well_formed(data):
+            return
+        if known.ended:
+            if _route(data).get("pathname", "").startswith("/sign-in"):
+                known.arrived.set()
             return
         if data["name"] not in self.app._registration_context.event_handlers:
             return
@@ -133,7 +140,7 @@ class Sockets(EventNamespace):
             if token:
                 self._cancel(token, spared)
                 _LAST_WORDS.set(True)
-                await self._empty(token, why)
+                await self._empty(token, why, known)
         except Exception:
             logger.exception("the tab of an ended session could not be emptied; its socket is closed")
         finally:
@@ -141,7 +148,7 @@ class Sockets(EventNamespace):
             # The new one brings the cookie as it is now, and is bound to another state.
             await known.close()
 
-    async def _empty(self, token: str, why: Ended) -> None:
+    async def _empty(self, token: str, why: Ended, known: Open) -> None:
         try:
             async with asyncio.timeout(LOCKED_S), self.app.modify_state(rx.BaseStateToken(ident=token, cls=State)) as state:
                 state.reset()
@@ -149,7 +156,11 @@ class Sockets(EventNamespace):
             logger.warning("a handler keeps the state of an ended session; its tab is closed as it is")
         if why is Ended.REVOKED:
             await self.emit_update(StateUpdate(events=Event.from_event_type(rx.redirect(SIGN_IN, replace=True))), token)
-        await asyncio.sleep(LEAVE_S)
+            # Closed before it is there, the tab would open its new socket at the old page, which leads to the sign-in without the reason.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await known.arrived.wait()
+        await asyncio.sleep(FLUSH_S)
 
     def _cancel(self, token: str, spared: asyncio.Task[Any] | None = None, *, only_background: bool = False) -> None:
         """Cancel what waits and what runs for a tab, but not the task that asks for it."""

@@ -72,6 +72,7 @@ async def test_an_attackers_page_is_refused_everything(seamwatch: Running, owner
         async with page.expect_response(lambda answer: answer.url == f"{PUBLIC_URL}/auth/logout-everywhere") as posted:
             await page.evaluate(FORM, [f"{PUBLIC_URL}/auth/logout-everywhere", "id"])
         assert (await posted.value).status == 403
+        await page.wait_for_url(f"{PUBLIC_URL}/auth/logout-everywhere")
         await page.goto(at)
         await page.evaluate("url => { const f = document.createElement('iframe'); f.src = url; document.body.append(f); }", PUBLIC_URL)
         async with asyncio.timeout(30):
