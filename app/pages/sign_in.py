@@ -26,7 +26,14 @@ def page() -> rx.Component:
                 _S.view,
                 ("ready", rx.cond(_DIRECT, _with_buttons(), _with_links_only())),
                 ("error", rx.fragment(_heading("Sign in"), panel_error("The ways in could not be read.", _S.error, on_retry=_S.retry))),
-                rx.fragment(_heading("Sign in"), rx.el.div(skeleton_rows("Loading the ways in", 3), class_name="card")),
+                rx.fragment(
+                    _heading("Sign in"),
+                    rx.el.div(skeleton_rows("Loading the ways in", 3), class_name="card"),
+                    # A tab whose session just ended may have lost its socket on the way here.
+                    rx.el.p(
+                        "It takes long? ", rx.el.a("Load the page anew", href="/sign-in", reload_document=True), ".", class_name="s m later"
+                    ),
+                ),
             ),
             rx.el.p("The ", rx.el.a("CORS lab", href="/cors"), " needs no sign-in.", class_name="s f"),
             class_name="stack narrow entry",
