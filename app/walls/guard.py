@@ -4,6 +4,7 @@ It refuses unknown hosts (DNS rebinding), sockets and unsafe requests from other
 oversized bodies and frames and floods of them; it binds Reflex's tab tokens to the session; and it sets the security headers.
 """
 
+import asyncio
 import ipaddress
 import re
 import time
@@ -269,9 +270,16 @@ class _FloodGate:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self._left, self._at, self._closed = FRAME_BURST, time.monotonic(), False
+        self._reading: asyncio.Future[Message] | None = None
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        self._reading = asyncio.ensure_future(self._receive())
+        try:
+            message = await self._reading
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            return {"type": "websocket.disconnect", "code": 1000}
         if message["type"] != "websocket.receive":
             return message
         at = time.monotonic()
@@ -288,6 +296,10 @@ class _FloodGate:
         """Close the connection, whatever the layers inside still want to send, and whether or not the client agrees."""
         if not self._closed:
             self._closed = True
+            if self._reading is not None and not self._reading.done():
+                # Granian sends no close frame while somebody waits to receive: the client would believe itself connected.
+                self._reading.cancel()
+                await asyncio.wait([self._reading])
             await self._send({"type": "websocket.close", "code": code})
 
     async def send(self, message: Message) -> None:

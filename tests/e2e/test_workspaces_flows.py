@@ -60,7 +60,6 @@ async def test_who_is_invited_joins_gets_another_role_and_is_removed(
     await owner_tab.reload()
     await owner_tab.get_by_label("Role of Carla Roth").select_option("viewer")
     await expect(owner_tab.get_by_text("Carla Roth is a viewer now.")).to_be_visible()
-    await page.reload()
     await expect(page.get_by_role("definition").get_by_text("Viewer", exact=True)).to_be_visible()
     await owner_tab.get_by_role("button", name="Remove Carla Roth").click()
     await owner_tab.get_by_role("button", name="Remove member").click()
