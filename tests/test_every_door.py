@@ -71,7 +71,7 @@ states = pytest.mark.parametrize("state", OURS_BY_STATE, ids=lambda state: state
 def page_of(state: str, scan_id: str) -> str:
     """Return the address of a page that loads this state; "/" for one that none loads."""
     for route, events in app._load_events.items():
-        loaded = [event.handler if hasattr(event, "handler") else event for event in events]
+        loaded = [getattr(event, "handler", event) for event in events]
         if any(getattr(handler, "state_full_name", "") == state for handler in loaded):
             return f"/{route.replace('[scan]', scan_id).removeprefix('index')}"
     return "/"
@@ -259,6 +259,7 @@ ROUTES = sorted(
     }
 )
 routes = pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: str(part))
+READINESS = {"/healthz", "/readyz"}  # nothing is supervised in these tests, which they tell by 503
 # Whoever asks gets these without saying who they are. A new one needs its line here.
 FOR_ANYBODY = {
     "/.well-known/jwks.json",
@@ -322,7 +323,8 @@ async def test_no_route_gives_an_outsider_anything_of_alices_or_changes_it(world
     alices = Somebody(
         None, f"seam={await sessions.create(world.alice.user_id, world.alice.workspace_id, 'owner_link', second_factor=True)}"
     )
-    tries: list[tuple[Somebody, str]] = [(await maker(world), "") for maker in OUTSIDERS]
+    pending = await worlds.pending(world)
+    tries: list[tuple[Somebody, str]] = [*[(await maker(world), "") for maker in OUTSIDERS if maker is not worlds.pending], (pending, "")]
     tries.append((Somebody(None, ""), token.secret))
     tries.append((strangers, token.secret))
     if path.startswith("/api/"):
@@ -331,8 +333,9 @@ async def test_no_route_gives_an_outsider_anything_of_alices_or_changes_it(world
     for somebody, bearer in tries:
         for text in world.ids.values():
             answer = await asked(method, path, text, somebody, bearer=bearer)
-            assert answer.status_code < 500
-            assert MARK not in without(answer.text, world)
+            assert answer.status_code < 500 or path in READINESS
+            shown = answer.text if somebody.cookie != pending.cookie else answer.text.replace(world.alice.name, "")
+            assert MARK not in shown  # whoever showed the first factor is told whose second one is asked for
             assert MARK not in str(answer.headers)
         assert await world.snapshot() == before
 
@@ -349,7 +352,7 @@ async def test_no_route_lets_a_viewer_change_what_is_not_theirs(world: World, me
     for bearer in (token.secret, ""):
         for text in world.ids.values():
             answer = await asked(method, path, text, dave, bearer=bearer)
-            assert answer.status_code < 500
+            assert answer.status_code < 500 or path in READINESS
         assert await world.snapshot(but=dave.user_id) == before
 
 
@@ -380,4 +383,4 @@ async def test_no_route_fails_whatever_an_owner_sends(world: World, method: str,
     eve = await worlds.owner(world)
     for text in ["x", " ", "x" * 5000, "..%2f..%2fetc", "'; DROP TABLE workspace; --", "é\u202e", "-1", "%00", "a\x00b"]:
         answer = await asked(method, path, text, eve)
-        assert answer.status_code < 500, text
+        assert answer.status_code < 500 or path in READINESS, text

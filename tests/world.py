@@ -34,7 +34,7 @@ class World:
             connection = await session.connection()
             for table in SQLModel.metadata.sorted_tables:
                 rows = []
-                for row in (await connection.execute(select(table))).mappings():
+                for row in (await connection.execute(table.select())).mappings():
                     theirs = {row.get("user_id"), row.get("created_by"), row.get("actor_user_id"), row.get("used_by")}
                     of_alice = row.get("workspace_id") == self.alice.workspace_id or row.get("user_id") == self.alice.user_id
                     itself = (table.name, row.get("id")) in (("workspace", self.alice.workspace_id), ("user_account", self.alice.user_id))
