@@ -26,7 +26,7 @@ from app.walls.binding import BOUND, Bound
 
 SWEEP_S = 5.0
 LOCKED_S = 1.0  # how long a handler that does not end may keep its tab from being emptied
-LEAVE_S = 5.0  # how long the socket of an emptied tab waits for the tab to be at the sign-in; meanwhile it takes and gives nothing
+LEAVE_S = 20.0  # how long the socket of an emptied tab waits for the tab to be at the sign-in; meanwhile it takes and gives nothing
 FLUSH_S = 0.05
 SIGN_IN = "/sign-in?why=revoked"
 _CLIENT_EVENTS = {"event": (2,), "ping": (1,), "client_error": (1, 2)}  # and with how many arguments, the socket's id among them
@@ -92,7 +92,8 @@ class Sockets(EventNamespace):
             raise
 
     def on_disconnect(self, sid: str) -> asyncio.Task[None] | None:
-        self.open.pop(sid, None)
+        if (known := self.open.pop(sid, None)) is not None:
+            known.arrived.set()  # nobody waits for a tab that is gone
         return super().on_disconnect(sid)
 
     async def on_event(self, sid: str, data: Any) -> None:
