@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, select, update
 
 from app.db import reading, transaction
-from app.models import ApiToken, Membership, Passkey, TokenGrant, User, Workspace, now
-from app.services import access_tokens, audit, token_text
+from app.models import ApiToken, Membership, TokenGrant, User, Workspace, now
+from app.services import access_tokens, audit, sessions, token_text
 from app.services.access import RULES, Actor, Role, Scope
 from app.services.errors import Unauthenticated
 from app.services.token_text import Prefix, digest
@@ -169,17 +169,12 @@ async def load(which: ColumnElement[bool] | bool) -> Credential:
         raise Unauthenticated("The user of this token is no member of its workspace any more.")
     await _note_use(token)
     actor = _actor(token, workspace, user, Role(role))
-    if token.user_id and workspace.require_second_factor and not await _has_passkey(token.user_id):
+    if token.user_id and workspace.require_second_factor and not await sessions.has_passkeys(token.user_id):
         # Where the workspace asks its managers for a second factor, a token is no way around it for whoever has none.
         actor = replace(actor, scopes=actor.scopes - _managing())
     personal = token.user_id is not None
     kind = Kind.PERSONAL if personal else Kind.WORKSPACE
     return Credential(actor, kind, token.name, token.expires_at, user_name=user.name if personal else "")
-
-
-async def _has_passkey(user_id: int) -> bool:
-    async with reading() as db:
-        return (await db.exec(select(Passkey.id).where(Passkey.user_id == user_id).limit(1))).first() is not None
 
 
 def _managing() -> frozenset[Scope]:

@@ -11,6 +11,7 @@ from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.models import ApiToken, Invitation, Membership, TokenGrant, User, WebSession, Workspace, now
+from app.services import bearers
 from app.services.access import Action, Actor, Role, require
 from app.services.errors import Forbidden, NotFound
 from app.services.sessions import Ended, announce
@@ -18,12 +19,13 @@ from app.services.sessions import Ended, announce
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """Hashes of the sessions that a change concerns, to be announced after the commit."""
+    """Hashes of the sessions that a change concerns, to be announced after the commit. Tokens may be concerned by each of them."""
 
     changed: tuple[str, ...] = ()
     revoked: tuple[str, ...] = ()
 
     async def announce(self) -> None:
+        bearers.forget()
         await announce(self.changed, Ended.CHANGED)
         await announce(self.revoked, Ended.REVOKED)
 

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
 from app.models import ApiToken, User, now
-from app.services import audit, token_text
+from app.services import audit, memberships, token_text
 from app.services.access import RULES, Action, Actor, Role, Scope, may, person, require
 from app.services.bearers import Kind, actor_of, forget, scopes_of
 from app.services.errors import Conflict, Invalid, NotFound
@@ -151,10 +151,19 @@ async def make(actor: Actor | None, new: NewToken) -> MadeToken:
 
     Raises:
         Invalid: for "name", "role", "scopes" or "days", whichever is at fault first.
+        Forbidden: the actor may not, or was removed meanwhile.
         Conflict: there are `MAX_LIVE` already.
     """
     kind = Kind.PERSONAL if new.role is None else Kind.WORKSPACE
-    actor = require(actor, Action.MAKE_PERSONAL_TOKENS if kind is Kind.PERSONAL else Action.MANAGE_WORKSPACE_TOKENS)
+    action = Action.MAKE_PERSONAL_TOKENS if kind is Kind.PERSONAL else Action.MANAGE_WORKSPACE_TOKENS
+    actor = require(actor, action)
+    async with transaction() as db:
+        # A token outlives what its maker is remembered by, so the role of this moment counts, and nobody is removed meanwhile.
+        await memberships.lock(db, actor.workspace_id)
+        return await _make(db, await memberships.still(db, actor, action), kind, new)
+
+
+async def _make(db: AsyncSession, actor: Actor, kind: Kind, new: NewToken) -> MadeToken:
     name = _given_name(new.name)
     role = None if kind is Kind.PERSONAL else _given_role(new.role, actor)
     scopes = _given_scopes(new.scopes, role or actor.role)
@@ -177,12 +186,11 @@ async def make(actor: Actor | None, new: NewToken) -> MadeToken:
     live = select(func.count()).select_from(ApiToken).where(ApiToken.workspace_id == actor.workspace_id)
     live = live.where(ApiToken.user_id == row.user_id if row.user_id else col(ApiToken.user_id).is_(None))
     live = live.where(col(ApiToken.revoked_at).is_(None), or_(col(ApiToken.expires_at).is_(None), col(ApiToken.expires_at) > now()))
-    async with transaction() as db:
-        if (await db.exec(live)).one() >= MAX_LIVE:
-            whose = "You have" if kind is Kind.PERSONAL else "This workspace has"
-            raise Conflict(f"{whose} {MAX_LIVE} live tokens here. Revoke one that is not used.")
-        db.add(row)
-        audit.record(db, actor, audit.Did.TOKEN_MADE, label(row), after=_told(row))
+    if (await db.exec(live)).one() >= MAX_LIVE:
+        whose = "You have" if kind is Kind.PERSONAL else "This workspace has"
+        raise Conflict(f"{whose} {MAX_LIVE} live tokens here. Revoke one that is not used.")
+    db.add(row)
+    audit.record(db, actor, audit.Did.TOKEN_MADE, label(row), after=_told(row))
     return MadeToken(secret, _row(row, actor.name))
 
 

@@ -24,7 +24,7 @@ from app.models import (
     Workspace,
     now,
 )
-from app.services import audit, members, memberships, names, scan_feed, sessions
+from app.services import audit, bearers, members, memberships, names, scan_feed, sessions
 from app.services.access import Action, Actor, Role, person, require
 from app.services.audit import Did
 from app.services.errors import Conflict, Forbidden, Invalid, Limited, NotFound
@@ -148,6 +148,7 @@ async def change(
         _set(db, actor, workspace, "require_second_factor", require_second_factor)
         looking = await _looking(db, actor.workspace_id)
     sessions.forget(looking)  # so that this process knows at once
+    bearers.forget()
 
 
 _WORDS = {"name": "name", "audit_days": "days the audit log is kept", "require_second_factor": "second factor for those who manage"}

@@ -11,10 +11,11 @@ from sqlmodel import select, update
 
 from app import db
 from app.models import ApiToken, Membership, Passkey, TokenGrant, User, WebSession
-from app.services import invitations, members, sessions
+from app.services import bearers, invitations, members, sessions, tokens
 from app.services.access import Actor, Role, Scope
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound, SeamwatchError, Unauthenticated
 from app.services.sessions import Ended
+from app.services.tokens import NewToken
 from tests.conftest import Cast, add_actor
 from tests.services.signed_in import Heard, add_member, again, also_member, cookie_of, roles, signed_in, written
 
@@ -219,6 +220,27 @@ async def test_personal_tokens_of_the_removed_end_here_and_nowhere_else(people: 
         grants = [row.revoked_at is not None for row in (await session.exec(select(TokenGrant).order_by("id"))).all()]
     assert ended == {"here"}
     assert grants == [True, False]
+
+
+async def test_a_token_that_is_in_use_ends_at_once_with_the_membership_and_follows_the_role(people: People):
+    secret = (await tokens.make(people.bob, NewToken("ci", ("scans:read",)))).secret
+    assert (await bearers.actor_of(secret)).role is Role.EDITOR
+    await members.change_role(people.alice, people.bob.user_public_id, "viewer")
+    assert (await bearers.actor_of(secret)).role is Role.VIEWER
+    await members.remove(people.alice, people.bob.user_public_id)
+    with pytest.raises(Unauthenticated):
+        await bearers.actor_of(secret)
+
+
+async def test_whoever_is_an_admin_no_more_makes_no_token_by_what_is_remembered_of_them(people: People):
+    await members.change_role(people.alice, people.dora.user_public_id, "viewer")
+    with pytest.raises(Forbidden, match="You are a viewer here"):
+        await tokens.make(people.dora, NewToken("deploy", ("workspace:write",), None, "admin"))
+    with pytest.raises(Invalid, match="opens nothing to the role viewer"):
+        await tokens.make(people.dora, NewToken("ci", ("scans:write",)))
+    await members.remove(people.alice, people.dora.user_public_id)
+    with pytest.raises(Forbidden, match="not a member"):
+        await tokens.make(people.dora, NewToken("ci", ("scans:read",)))
 
 
 async def test_whoever_may_not_invite_any_more_leaves_no_door_behind(people: People):

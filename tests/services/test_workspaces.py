@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -26,11 +27,12 @@ from app.models import (
     Workspace,
     now,
 )
-from app.services import invitations, members, scan_feed, scan_queue, scans, sessions, workspaces
+from app.services import bearers, invitations, members, scan_feed, scan_queue, scans, sessions, tokens, workspaces
 from app.services.access import Actor, Role
 from app.services.errors import Conflict, Forbidden, Invalid, Limited, NotFound, SeamwatchError, Unauthenticated
 from app.services.scan_form import ScanForm
 from app.services.sessions import Ended
+from app.services.tokens import NewToken
 from app.settings import _settings
 from tests.conftest import Cast
 from tests.engine.test_scan_worker import Examination, working
@@ -172,7 +174,8 @@ async def test_only_who_showed_a_second_factor_asks_others_for_one(alice: Actor,
 async def test_a_token_changes_the_name_but_not_what_guards_it(alice: Actor):
     token = replace(alice, session="", token="tok", user_public_id="", role=Role.ADMIN)
     await workspaces.change(token, name="By token")
-    for values in ({"audit_days": 30}, {"require_second_factor": False}, {"require_second_factor": True}):
+    guards: tuple[dict[str, Any], ...] = ({"audit_days": 30}, {"require_second_factor": False}, {"require_second_factor": True})
+    for values in guards:
         with pytest.raises(Forbidden, match="not a token"):
             await workspaces.change(token, **values)
     for use in (workspaces.delete(token, "By token"), workspaces.transfer(token, "x"), workspaces.leave(token)):
@@ -270,6 +273,19 @@ async def test_who_leaves_is_no_member_and_the_owner_must_transfer_first(alice: 
     assert [(row.action, row.actor_name, row.before) for row in await written(alice)] == [("member.left", "Bob", "editor")]
     with pytest.raises(Forbidden, match="not a member"):
         await workspaces.leave(bob)
+
+
+async def test_a_token_that_is_in_use_ends_at_once_with_leaving_and_with_the_workspace(alice: Actor, bob: Actor):
+    bobs = (await tokens.make(bob, NewToken("ci", ("scans:read",)))).secret
+    shared = (await tokens.make(alice, NewToken("deploy", ("scans:read",), None, "viewer"))).secret
+    assert await bearers.actor_of(bobs)
+    assert await bearers.actor_of(shared)
+    await workspaces.leave(bob)
+    with pytest.raises(Unauthenticated):
+        await bearers.actor_of(bobs)
+    await workspaces.delete(alice, alice.workspace)
+    with pytest.raises(Unauthenticated):
+        await bearers.actor_of(shared)
 
 
 async def fill(actor: Actor, name: str) -> None:
