@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
 from app.models import Ceremony, LoginLink, Membership, Passkey, User, WebSession, Workspace, now
-from app.services import audit, devices
+from app.services import audit, devices, names
 from app.services.access import Actor, Role, person
 from app.services.audit import Did
 from app.services.errors import Forbidden, NotFound, Unauthenticated
@@ -32,6 +32,7 @@ NO_WORKSPACE = "You are in no workspace here any more. Ask for an invitation."
 _CACHED_AT_MOST = 10_000
 _cache: dict[str, tuple[float, Actor | None]] = {}  # token hash → (monotonic time until which it counts, who)
 _seen: dict[str, float] = {}  # token hash → monotonic time of the last write of last_seen_at by this process
+_changes = 0  # what was read before one of them is not kept after it
 
 
 class Ended(StrEnum):
@@ -47,6 +48,8 @@ listeners: list[Listener] = []  # told the hashes of sessions whose tabs must be
 
 def forget(hashes: Collection[str]) -> None:
     """Ask the database at the next use of these sessions."""
+    global _changes
+    _changes += 1
     for token_hash in hashes:
         _cache.pop(token_hash, None)
         _seen.pop(token_hash, None)
@@ -200,8 +203,11 @@ async def actors(hashes: Collection[str]) -> dict[str, Actor]:
         .where(col(User.disabled_at).is_(None))
         .where(or_(col(WebSession.second_factor_at).is_not(None), ~exists().where(col(Passkey.user_id) == User.id)))
     )
+    read_at = _changes
     async with reading() as db:
         found = {row[0].token_hash: _actor(*row) for row in (await db.exec(query)).all()}
+    if read_at != _changes:
+        return found
     if len(_cache) + len(hashes) > _CACHED_AT_MOST:
         _cache.clear()
     _cache.update({token_hash: (time.monotonic() + CACHE_S, found.get(token_hash)) for token_hash in hashes})
@@ -334,9 +340,9 @@ async def end_mine(actor: Actor | None, session_id: object) -> None:
         NotFound: for another's id, and for one that does not exist or has ended.
     """
     actor = person(actor)
-    known = isinstance(session_id, str) and len(session_id) <= 24
+    wanted = session_id if names.is_public_id(session_id) else ""
     async with transaction() as db:
-        query = update(WebSession).where(*_alive(actor.user_id), col(WebSession.public_id) == (session_id if known else ""))
+        query = update(WebSession).where(*_alive(actor.user_id), col(WebSession.public_id) == wanted)
         ended = (await db.exec(query.values(revoked_at=now()).returning(col(WebSession.token_hash), col(WebSession.user_agent)))).first()
         if ended is None:
             raise NotFound("There is no such session. It may have ended already.")

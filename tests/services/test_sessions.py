@@ -1,6 +1,7 @@
 """Web sessions: who a cookie stands for, and when it no longer does."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import col, select, update
@@ -85,6 +86,19 @@ async def test_who_is_no_longer_a_member_is_nobody(cast: Cast):
     cookie = await signed_in(cast)
     await change(Membership.__table__.delete())  # pyright: ignore[reportAttributeAccessIssue]
     assert await sessions.actor(cookie) is None
+
+
+async def test_what_was_read_before_a_revocation_is_not_remembered_after_it(cast: Cast, monkeypatch: pytest.MonkeyPatch):
+    cookie = await signed_in(cast)
+    real = sessions._actor
+
+    def slow(*row: Any) -> Actor:
+        sessions.forget([])  # as whoever ends a session does, between the reading and the remembering
+        return real(*row)
+
+    monkeypatch.setattr(sessions, "_actor", slow)
+    assert await sessions.actor(cookie)
+    assert not sessions._cache
 
 
 async def test_a_change_in_the_database_is_seen_after_the_cache_has_aged(cast: Cast, monkeypatch: pytest.MonkeyPatch):
