@@ -139,6 +139,8 @@ def test_one_machine_is_one_key_whatever_its_addresses(address: str, counted_as:
 
 
 async def test_the_api_says_when_to_come_back():
-    answer = await problems.from_error(Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}), Limited("Too many.", retry_after_s=7))
+    answer = await problems.from_error(
+        Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}), Limited("Too many.", retry_after_s=7)
+    )
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "7"
