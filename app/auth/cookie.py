@@ -1,6 +1,6 @@
 """The session cookie, and where a sign-in may lead."""
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +19,11 @@ def safe_next(value: str) -> str:
     """
     path = local_path(value)
     return path if path and (not path.startswith("/auth/") or path.startswith(_INVITATION)) else "/"
+
+
+def to_invitation(token: str) -> str:
+    """Return the path of an invitation's page."""
+    return f"{_INVITATION}{quote(token, safe='')}"
 
 
 def to_page(path: str) -> RedirectResponse:

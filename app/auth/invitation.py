@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.auth.cookie import safe_next, sign_in, to_page
+from app.auth.cookie import safe_next, sign_in, to_invitation, to_page
 from app.auth.page import message, page
 from app.services import audit, invitations, rates, sessions, ways_in, workspaces
 from app.services.access import Actor, Role
@@ -37,10 +37,6 @@ def _refused(error: SeamwatchError) -> Response:
     return message("This invitation does not work", error.message, status=error.status)
 
 
-def _here(token: str) -> str:
-    return f"/auth/invitation?{urlencode({'token': token})}"
-
-
 @router.get("/auth/invitation")
 async def ask(request: Request, token: Annotated[str, Query(max_length=200)] = "") -> Response:
     try:
@@ -58,7 +54,7 @@ async def _ask(request: Request, token: str, *, error: str = "", name: str = "")
         return await _ask_signed_in(actor, offer, token)
     if await sessions.pending(cookies):
         # They began to sign in: the second factor comes first, then this page again.
-        return RedirectResponse(f"/auth/second-factor?{urlencode({'next': safe_next(_here(token))})}", 303)
+        return RedirectResponse(f"/auth/second-factor?{urlencode({'next': safe_next(to_invitation(token))})}", 303)
     options = await ways_in.options()
     return page(
         "invitation.html",
@@ -69,7 +65,7 @@ async def _ask(request: Request, token: str, *, error: str = "", name: str = "")
         providers=[
             (way.label, way.kind, f"/auth/login/{way.key}?{urlencode({'invitation': token, 'next': _HOME})}") for way in options.providers
         ],
-        passkey=f"/auth/passkeys/sign-in?{urlencode({'next': safe_next(_here(token))})}" if options.passkeys else "",
+        passkey=f"/auth/passkeys/sign-in?{urlencode({'next': safe_next(to_invitation(token))})}" if options.passkeys else "",
         error=error,
         name=name,
     )

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app.auth import flow, link
 from app.auth.clients import PinnedApp, client_of
-from app.auth.cookie import address_of, enter, safe_next
+from app.auth.cookie import address_of, enter, safe_next, to_invitation
 from app.auth.flow import NotConfirmed, Purpose
 from app.auth.page import message
 from app.services import accounts, rates
@@ -70,7 +70,8 @@ async def callback(request: Request, provider: str) -> Response:
     except SeamwatchError as error:
         title = f"This {arrival.provider_label} account does not let you in"
         return message(title, error.message, status=error.status, actions=_other_ways(purpose))
-    return await enter(request, purpose.goal, user_id=arrived.user_id, workspace_id=arrived.workspace_id, method=arrival.provider)
+    goal = to_invitation(purpose.invitation) if arrived.asked else purpose.goal
+    return await enter(request, goal, user_id=arrived.user_id, workspace_id=arrived.workspace_id, method=arrival.provider)
 
 
 def _unknown_provider() -> HTMLResponse:

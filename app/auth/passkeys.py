@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Body, Cookie, Form, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from app.auth.cookie import keep, safe_next, sign_in, to_page
+from app.auth.cookie import keep, safe_next, sign_in, to_invitation, to_page
 from app.auth.page import message, page
 from app.services import ceremonies, devices, passkeys, second_factor, sessions, webauthn_ceremonies
 from app.services.access import Actor
@@ -150,7 +150,7 @@ def _few_left(left: int, goal: str) -> Response:
 @router.get(_SIGN_IN)
 async def sign_in_page(goal: _Goal = "/", invitation: Annotated[str, Query(max_length=200)] = "") -> Response:
     if invitation:  # whoever signs in to accept one comes back to its page
-        goal = f"/auth/invitation?{urlencode({'token': invitation})}"
+        goal = to_invitation(invitation)
     return _ceremony_page("passkey_sign_in.html", goal, other=f"{settings().public_url}/sign-in?{urlencode({'next': safe_next(goal)})}")
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
-from app.models import Identity, Invitation, Membership, Passkey, User, now
+from app.models import Identity, Invitation, Membership, User, now
 from app.services import audit, invitations, join_policy, names, sessions, ways_in
 from app.services.access import Actor, person
 from app.services.arrival import MAX_LABEL_CHARS, MAX_NAME_CHARS, Arrival
@@ -26,6 +26,7 @@ class Arrived:
 
     user_id: int
     workspace_id: int
+    asked: bool = False  # whether the invitation that they came with waits for their answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ async def arrive(arrival: Arrival, invitation_token: str = "", link_user_id: int
     """Return the user of this identity; by invitation or policy, make one.
 
     Args:
-        invitation_token: of an invitation that they came with; "" for none.
+        invitation_token: of an invitation that they came with; "" for none. Whoever has a workspace is asked on its page first: a
+            link to the sign-in, which anybody can write, makes nobody a member of somebody's workspace.
         link_user_id: the signed-in user who confirmed that this identity is theirs.
 
     Raises:
@@ -76,17 +78,20 @@ async def _arrive(arrival: Arrival, invitation_token: str, link_user_id: int | N
         if user.disabled_at:
             raise Forbidden(DISABLED)
         assert user.id is not None
-        if invitation_token:
-            workspace_id = await _accept(db, user.id, invitation_token)
-        else:
-            workspace_id = await sessions.find_home(db, user.id) or await join_policy.admit(db, user, arrival)
+        workspace_id, asked = await sessions.find_home(db, user.id), False
+        if workspace_id is None and invitation_token:
+            workspace_id = await invitations.accept(db, user.id, invitation_token)
+        elif workspace_id is None:
+            workspace_id = await join_policy.admit(db, user, arrival)
+        elif invitation_token:
+            asked = not await _used(db, user.id, invitation_token)
         if identity is None:
             await _add(db, arrival, user.id, workspace_id)
         else:
             _use(identity, arrival)
             if user.email is None and arrival.email_verified:
                 user.email = arrival.email
-        return Arrived(user.id, workspace_id)
+        return Arrived(user.id, workspace_id, asked)
 
 
 async def _find_identity(db: AsyncSession, arrival: Arrival) -> Identity | None:
@@ -104,14 +109,14 @@ async def _new_user(db: AsyncSession, arrival: Arrival) -> User:
     return user
 
 
-async def _accept(db: AsyncSession, user_id: int, token: str) -> int:
-    """Use the invitation, unless this user did already: of two tabs that came back at once, the second is no stranger."""
+async def _used(db: AsyncSession, user_id: int, token: str) -> bool:
+    """Whether this user used the invitation and is a member by it: of two tabs that came back at once, the second is no stranger."""
     used_by_me = (
-        select(Invitation.workspace_id)
+        select(Invitation.id)
         .join(Membership, (col(Membership.workspace_id) == Invitation.workspace_id) & (col(Membership.user_id) == Invitation.used_by))
         .where(Invitation.token_hash == sessions.digest(token), Invitation.used_by == user_id)
     )
-    return (await db.exec(used_by_me)).first() or await invitations.accept(db, user_id, token)
+    return (await db.exec(used_by_me)).first() is not None
 
 
 async def _add(db: AsyncSession, arrival: Arrival, user_id: int, workspace_id: int) -> None:
@@ -169,7 +174,7 @@ async def profile(actor: Actor | None) -> Profile:
     async with reading() as db:
         user = await db.get_one(User, actor.user_id)
         identities = (await db.exec(select(Identity).where(Identity.user_id == actor.user_id).order_by(col(Identity.id)))).all()
-        only = await _ways(db, actor.user_id) <= 1
+        only = await ways_in.count(db, actor.user_id) <= 1
     linked, configured = {identity.provider for identity in identities}, {provider.key for provider in settings().providers}
     rows = tuple(
         IdentityRow(
@@ -185,14 +190,6 @@ async def profile(actor: Actor | None) -> Profile:
     )
     linkable = tuple(ways_in.button(provider) for provider in settings().providers if provider.key not in linked)
     return Profile(user.name, user.email or "", rows, linkable)
-
-
-async def _ways(db: AsyncSession, user_id: int) -> int:
-    """Return how many ways in a user has: identities of providers that are still configured, and passkeys."""
-    keys = [provider.key for provider in settings().providers]
-    identities = select(func.count()).select_from(Identity).where(Identity.user_id == user_id, col(Identity.provider).in_(keys))
-    passkeys = select(func.count()).select_from(Passkey).where(Passkey.user_id == user_id)
-    return (await db.exec(identities)).one() + (await db.exec(passkeys)).one()
 
 
 async def rename(actor: Actor | None, name: object) -> None:
@@ -229,7 +226,7 @@ async def unlink(actor: Actor | None, identity_id: object) -> None:
         if identity is None:
             raise NotFound("There is no such account among yours. It may have been unlinked already.")
         counts = any(provider.key == identity.provider for provider in settings().providers)
-        if await _ways(db, actor.user_id) <= (1 if counts else 0):
+        if await ways_in.count(db, actor.user_id) <= (1 if counts else 0):
             raise Conflict("This is your only way in. Link another account or add a passkey first.")
         audit.record(db, actor, Did.IDENTITY_UNLINKED, _described(identity))
         await db.delete(identity)

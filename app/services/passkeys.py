@@ -6,9 +6,8 @@ every other way in needs one as well (`second_factor`). What a session may do to
 * Add: any session of a user without passkeys; later, only one that showed a second factor. All that a user with passkeys has are
   such sessions, but for the seconds in which other processes still remember one from before.
 * Rename, remove, make recovery codes: a session that showed a second factor. A passkey, a recovery code and a one-time link count.
-* Remove the only way in: refused. Other ways are an identity at a provider that is configured, and for the owner the link that
-  the console prints. With the last passkey its recovery codes go, and the sessions that still wait for a second factor end: it
-  was never shown to them, and without passkeys they would otherwise be let in.
+* Remove the only way in: refused (`ways_in.count`). With the last passkey its recovery codes go, and the sessions that still wait
+  for a second factor end: it was never shown to them, and without passkeys they would otherwise be let in.
 """
 
 from collections.abc import Sequence
@@ -16,19 +15,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
-from app.models import Identity, Installation, Passkey, RecoveryCode, User, WebSession, now
-from app.services import audit, names, rates, recovery_codes, sessions, webauthn_ceremonies
+from app.models import Passkey, RecoveryCode, User, WebSession, now
+from app.services import audit, names, rates, recovery_codes, sessions, ways_in, webauthn_ceremonies
 from app.services.access import Actor, person
 from app.services.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from app.services.recovery_codes import make_recovery_codes, recovery_codes_left
 from app.services.webauthn_ceremonies import Answer, Known, Purpose
-from app.settings import settings
 
 __all__ = [
     "Added", "PasskeyRow", "begin_adding", "begin_sign_in", "finish_adding", "finish_sign_in", "list_mine", "make_recovery_codes",
@@ -113,7 +110,7 @@ async def remove_mine(actor: Actor | None, passkey_id: object) -> None:
         await _lock(db, who.user_id)
         row = await _mine(db, who, passkey_id)
         if len(await _known(db, who.user_id)) == 1:
-            if not await _other_way_in(db, who.user_id):
+            if await ways_in.count(db, who.user_id) == 1:
                 raise Conflict(f"“{row.name}” is your only way in. Add another passkey before you remove it.")
             await db.exec(delete(RecoveryCode).where(col(RecoveryCode.user_id) == who.user_id))
             ended = await _without_second_factor(db, who.user_id)
@@ -302,12 +299,3 @@ async def _without_second_factor(db: AsyncSession, user_id: int) -> Sequence[str
         WebSession.user_id == user_id, col(WebSession.second_factor_at).is_(None), col(WebSession.revoked_at).is_(None)
     )
     return (await db.exec(query)).all()
-
-
-async def _other_way_in(db: AsyncSession, user_id: int) -> bool:
-    """Whether the user can sign in without a passkey."""
-    configured = [provider.key for provider in settings().providers]
-    query = select(func.count()).select_from(Identity).where(Identity.user_id == user_id, col(Identity.provider).in_(configured))
-    if (await db.exec(query)).one():
-        return True
-    return (await db.exec(select(Installation.id).where(Installation.owner_id == user_id))).first() is not None

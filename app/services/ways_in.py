@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import select
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading
-from app.models import Passkey
+from app.models import Identity, Installation, Passkey
 from app.services import login_links
 from app.settings import settings
 from app.settings.providers import Kind, Provider
@@ -45,6 +46,18 @@ def redirect_uri(key: str) -> str:
 
 def button(provider: Provider) -> ProviderButton:
     return ProviderButton(provider.key, provider.label, provider.kind, redirect_uri(provider.key))
+
+
+async def count(db: AsyncSession, user_id: int) -> int:
+    """Return how many ways in a user has: identities at providers that are configured, passkeys, and the owner's link."""
+    keys = [provider.key for provider in settings().providers]
+    of_user = (
+        select(func.count()).select_from(Identity).where(Identity.user_id == user_id, col(Identity.provider).in_(keys)),
+        select(func.count()).select_from(Passkey).where(Passkey.user_id == user_id),
+        # Whoever owns the installation can always have the console print a link.
+        select(func.count()).select_from(Installation).where(Installation.owner_id == user_id),
+    )
+    return sum([(await db.exec(query)).one() for query in of_user])
 
 
 async def options() -> Options:

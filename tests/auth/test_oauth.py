@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,8 +14,10 @@ from sqlmodel import select, update
 from app import db
 from app.auth import clients
 from app.models import Ceremony, Identity, Membership, User, WebSession, now
+from app.services import invitations
 from app.settings import _settings
 from tests.auth.conftest import OURS, Browser
+from tests.conftest import Cast
 from tests.identity_providers import Answer, Forger, GitHub, mail
 
 
@@ -62,6 +65,19 @@ async def test_signing_in_again_is_the_same_user_with_another_session(browser_of
     assert len(await rows(User)) == 1
     revoked = [session.revoked_at is not None for session in await rows(WebSession)]
     assert revoked == [True, False]
+
+
+async def test_who_signs_in_to_accept_an_invitation_is_asked_on_its_page(browser_of_alice: Browser, cast: Cast):
+    await browser_of_alice.sign_in("github")
+    inviter = replace(cast.charlie, session="0" * 64)
+    link = (await invitations.make(inviter, "admin")).link
+    token = link.partition("token=")[2]
+    answer = await browser_of_alice.sign_in("github", invitation=token, next="/scans")
+    assert answer.headers["location"] == link
+    who = await browser_of_alice.actor()
+    assert who is not None
+    assert who.workspace_id != cast.charlie.workspace_id
+    assert "You would join as admin" in (await browser_of_alice.get(link)).text
 
 
 async def test_the_same_subject_at_two_issuers_is_two_users(browser_of_alice: Browser, forger: Forger, github: GitHub):

@@ -137,6 +137,25 @@ async def test_an_invitation_lets_in_whom_no_rule_does_and_works_once(policy, ca
         await accounts.arrive(replace(DANA, subject="emil-1"), token)
 
 
+async def test_who_has_a_workspace_is_asked_before_an_invitation_counts(policy, cast: Cast):
+    policy(JOIN_OPEN="on")
+    arrived = await accounts.arrive(DANA)
+    token = (await made(await in_browser(cast.alice))).partition("token=")[2]
+    assert await accounts.arrive(DANA, token) == replace(arrived, asked=True)  # a link to the sign-in that anybody may have written
+    assert await accounts.arrive(DANA, "x" * 43) == replace(arrived, asked=True)  # its page says that there is none
+    async with db.reading() as session:
+        assert await session.get(Membership, (cast.alice.workspace_id, arrived.user_id)) is None
+
+
+async def test_who_is_in_no_workspace_any_more_joins_by_an_invitation(policy, cast: Cast):
+    policy(JOIN_OPEN="on")
+    arrived = await accounts.arrive(DANA)
+    async with db.transaction() as session:
+        await session.exec(delete(Membership).where(Membership.user_id == arrived.user_id))  # pyright: ignore[reportArgumentType]
+    token = (await made(await in_browser(cast.alice))).partition("token=")[2]
+    assert await accounts.arrive(DANA, token) == Arrived(arrived.user_id, cast.alice.workspace_id)
+
+
 async def test_a_wrong_invitation_makes_no_account(policy, cast: Cast):
     with pytest.raises(Forbidden):
         await accounts.arrive(DANA, "x" * 43)
@@ -231,6 +250,14 @@ async def test_the_only_way_in_cannot_be_unlinked(dana: Actor):
     [row] = (await accounts.profile(dana)).identities
     with pytest.raises(Conflict, match="only way in"):
         await accounts.unlink(dana, row.id)
+
+
+async def test_the_owner_can_unlink_the_last_identity_since_the_console_prints_a_link(dana: Actor):
+    async with db.transaction() as session:
+        session.add(Installation(owner_id=dana.user_id, workspace_id=dana.workspace_id))
+    [row] = (await accounts.profile(dana)).identities
+    assert not row.only_way_in
+    await accounts.unlink(dana, row.id)
 
 
 async def test_with_a_passkey_the_last_identity_can_be_unlinked(dana: Actor):
