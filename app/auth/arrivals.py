@@ -11,6 +11,7 @@ from app.settings import settings
 
 LEEWAY_S = 60
 MAX_ORG_PAGES = 10  # of 100 each
+_ADDRESS = ("email", "email_verified")
 _logger = logging.getLogger(__name__)
 
 
@@ -38,8 +39,13 @@ async def of_openid(client: PinnedApp, token: dict[str, Any], nonce: str) -> Arr
     if not claims or not isinstance(claims.get("sub"), str):
         raise ProviderError("the ID token does not say who it is about")
     found: dict[str, Any] = dict(claims)
-    if not {"email", "email_verified"} <= found.keys():
-        found = {**await _userinfo(client, token, found["sub"]), **found}
+    if not {*_ADDRESS} <= found.keys():
+        told = await _userinfo(client, token, found["sub"])
+        # Both of one source: that the one verified an address says nothing of another in the other.
+        lacking = found if "email" in told else told
+        for name in _ADDRESS:
+            lacking.pop(name, None)
+        found = {**told, **found}
     email = shown(found.get("email"), MAX_LABEL_CHARS)
     return Arrival(
         provider=client.provider.key,

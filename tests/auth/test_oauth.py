@@ -57,6 +57,25 @@ async def test_an_openid_provider_signs_in_with_what_its_userinfo_adds(browser_o
     assert (identity.issuer, identity.subject) == (forger.url, "subject-1")
 
 
+@pytest.mark.parametrize(
+    ("in_token", "in_userinfo", "kept"),
+    [
+        ({"email": "x@team.example"}, {"email": "one@forger.example", "email_verified": True}, "one@forger.example"),
+        ({"email": "x@team.example"}, {"email_verified": True}, None),
+        ({"email_verified": True}, {"email": "x@team.example"}, None),
+        ({"email": "x@team.example", "email_verified": True}, {"email": "one@forger.example"}, "x@team.example"),
+    ],
+)
+async def test_an_address_and_that_it_is_verified_come_of_one_source(
+    browser_of_alice: Browser, forger: Forger, in_token: dict, in_userinfo: dict, kept: str | None
+):
+    forger.change_claims = lambda claims: {**claims, **in_token}
+    forger.userinfo = Answer(body={"sub": "subject-1", **in_userinfo})
+    await browser_of_alice.sign_in("forger")
+    [user] = await rows(User)
+    assert user.email == kept
+
+
 async def test_signing_in_again_is_the_same_user_with_another_session(browser_of_alice: Browser):
     await browser_of_alice.sign_in("github")
     first = browser_of_alice.cookies["seam"]
