@@ -34,6 +34,13 @@ def test_a_key_is_made_once_readable_by_its_owner_only(tmp_path: Path):
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
 
 
+def test_settings_that_are_printed_tell_no_secret(tmp_path: Path):
+    secrets = {"SECRET_KEY": "k" * 40, "DATABASE_URL": "postgresql://u:hunter2@db/x", "VALKEY_URL": "valkey://:hunter2@v/0"}
+    provider = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "hunter2"}
+    printed = repr(read(tmp_path, VAULT_KEYS=f"{'A' * 43}=", **secrets, **provider))
+    assert not [word for word in ("hunter2", "k" * 40, "A" * 43) if word in printed]
+
+
 def test_an_empty_key_file_is_not_taken_for_a_key(tmp_path: Path):
     (tmp_path / "secret_key").touch()
     with pytest.raises(BadSetting, match="holds no key"):

@@ -42,8 +42,8 @@ class Settings:
     backend_url: str  # origin that serves our own routes; differs only in development, where pages have a port of their own
     host: str  # IP address to bind
     port: int
-    database_url: str  # SQLAlchemy's, with the asynchronous driver
-    secret_key: str
+    database_url: str = field(repr=False)  # SQLAlchemy's, with the asynchronous driver; may hold a password
+    secret_key: str = field(repr=False)
     allowed_origins: tuple[str, ...]  # serialized; whose pages may open our socket and send unsafe requests
     allowed_hosts: frozenset[str]  # values of Host that we answer to
     private_targets: bool  # whether loopback and private addresses may be scanned
