@@ -5,6 +5,7 @@ sign-in. A revocation counts at once in this process, and within `CACHE_S` in th
 """
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -30,6 +31,7 @@ SEEN_EVERY = timedelta(minutes=1)
 MAX_LISTED = 100
 NO_WORKSPACE = "You are in no workspace here any more. Ask for an invitation."
 _CACHED_AT_MOST = 10_000
+_SECRET = re.compile(r"[A-Za-z0-9_-]{20,128}")
 _cache: dict[str, tuple[float, Actor | None]] = {}  # token hash → (monotonic time until which it counts, who)
 _seen: dict[str, float] = {}  # token hash → monotonic time of the last write of last_seen_at by this process
 _changes = 0  # what was read before one of them is not kept after it
@@ -78,9 +80,18 @@ def secret_of(cookie_header: str) -> str | None:
 
     Two cookies of our name mean that somebody tossed one in from a sibling domain or another path: neither counts.
     """
-    prefix = f"{cookie_name()}="
-    found = [pair.strip().removeprefix(prefix) for pair in cookie_header.split(";") if pair.strip().startswith(prefix)]
-    return found[0] if len(found) == 1 and 20 <= len(found[0]) <= 128 else None
+    found = cookies_named(cookie_header, cookie_name())
+    return found[0] if len(found) == 1 and _SECRET.fullmatch(found[0]) else None
+
+
+def cookies_named(cookie_header: str, name: str) -> list[str]:
+    """Return the values of all cookies of this name.
+
+    Only blanks are cut off (RFC 6265, 4.2.1). A no-break space before it makes another name: to browsers that is no `__Host-` cookie, so
+    any sibling domain may set one, and the layers here decode such bytes as different characters.
+    """
+    pairs = (pair.strip(" \t").partition("=") for pair in cookie_header.split(";"))
+    return [value for found, _, value in pairs if found == name]
 
 
 async def create(

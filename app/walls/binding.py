@@ -55,8 +55,7 @@ def browser_cookie_name() -> str:
 
 def browser_of(cookie_header: str) -> str:
     """Return the secret of a browser, which its signed-out tabs are bound to; "" when there is none, or more than one."""
-    prefix = f"{browser_cookie_name()}="
-    found = [pair.strip().removeprefix(prefix) for pair in cookie_header.split(";") if pair.strip().startswith(prefix)]
+    found = sessions.cookies_named(cookie_header, browser_cookie_name())
     return found[0] if len(found) == 1 and _SECRET.fullmatch(found[0]) else ""
 
 
