@@ -42,6 +42,7 @@ class Did(StrEnum):
     SIGNED_IN = "user.signed_in"
     SIGNED_OUT = "user.signed_out"
     SECOND_FACTOR_SHOWN = "user.second_factor"
+    LOGIN_LINK_MADE = "user.login_link"  # on the machine: a one-time link that signs a user in
     SESSION_REVOKED = "session.revoked"
     PROFILE_CHANGED = "user.changed"
     IDENTITY_LINKED = "identity.linked"
@@ -80,6 +81,7 @@ WORDS: dict[Did, str] = {
     Did.SIGNED_IN: "signed in",
     Did.SIGNED_OUT: "signed out",
     Did.SECOND_FACTOR_SHOWN: "showed a second factor",
+    Did.LOGIN_LINK_MADE: "made a one-time link",
     Did.SESSION_REVOKED: "ended a session",
     Did.PROFILE_CHANGED: "changed a profile",
     Did.IDENTITY_LINKED: "linked a way to sign in",

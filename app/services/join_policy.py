@@ -5,9 +5,8 @@ import re
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.models import Installation, Membership, User, Workspace
-from app.services import audit
-from app.services.access import Actor, Role
+from app.models import Installation, Membership, User
+from app.services import audit, members, sessions, workspaces
 from app.services.arrival import Arrival
 from app.services.audit import Did
 from app.services.errors import Forbidden
@@ -29,33 +28,34 @@ async def admit(db: AsyncSession, user: User, arrival: Arrival) -> int:
         first = (await db.exec(select(Installation))).first()
         if first is None:
             raise Forbidden("This Seamwatch has no owner yet. Whoever runs it opens the link on its console first.")
-        return await _join(db, user, await db.get_one(Workspace, first.workspace_id), Role(settings().join_role), reason)
+        return await _join(db, user, first.workspace_id, reason)
     if settings().join_open:
-        workspace = Workspace(name=f"{user.name[:100]}'s workspace")
-        db.add(workspace)
-        await db.flush()
-        return await _join(db, user, workspace, Role.OWNER, "sign-up is open")
+        assert user.id is not None
+        workspace = await workspaces.add(db, f"{user.name[:100]}'s workspace", user.id)
+        assert workspace.id is not None
+        return workspace.id
     raise Forbidden(_refusal(arrival))
 
 
 def reason_to_join(arrival: Arrival) -> str:
-    """Return the rule that lets them join the first workspace, for the audit log; "" for none."""
+    """Return what lets them join the first workspace, for the audit log; "" for nothing."""
     address = _ADDRESS.fullmatch(arrival.email) if arrival.email_verified else None
     domain = address["domain"].lower() if address else ""
     if domain and domain in settings().join_domains:
-        return f"e-mail address at {domain}"
+        return f"an e-mail address at {domain}"
     org = next((org for org in arrival.orgs if org.lower() in settings().join_github_orgs), "")
-    return f"member of {org} at {arrival.provider_label}" if org else ""
+    return f"membership of {org} at {arrival.provider_label}" if org else ""
 
 
-async def _join(db: AsyncSession, user: User, workspace: Workspace, role: Role, reason: str) -> int:
+async def _join(db: AsyncSession, user: User, workspace_id: int, reason: str) -> int:
     assert user.id is not None
-    assert workspace.id is not None
-    db.add(Membership(workspace_id=workspace.id, user_id=user.id, role=role.value))
+    role = settings().join_role
+    db.add(Membership(workspace_id=workspace_id, user_id=user.id, role=role))
     await db.flush()
-    actor = Actor(user.id, user.name, workspace.id, workspace.name, role, user_public_id=user.public_id)
-    audit.record(db, actor, Did.MEMBER_JOINED, user.email or user.name, after=f"{role}: {reason}")
-    return workspace.id
+    actor = await sessions.actor_in(db, user.id, workspace_id)
+    assert actor
+    audit.record(db, actor, Did.MEMBER_JOINED, members.described(user), after=f"{role}, by {reason}")
+    return workspace_id
 
 
 def _refusal(arrival: Arrival) -> str:

@@ -15,11 +15,12 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
-from app.models import Installation, LoginLink, Membership, User, Workspace, now
-from app.services.access import Role
-from app.services.arrival import shown
+from app.models import Installation, LoginLink, User, now
+from app.services import audit, workspaces
+from app.services.arrival import MAX_NAME_CHARS, shown
+from app.services.audit import Did
 from app.services.errors import Conflict, Forbidden, NotFound
-from app.services.sessions import digest, home
+from app.services.sessions import digest, find_home, home
 from app.settings import settings
 
 LIFETIME = timedelta(minutes=15)
@@ -69,6 +70,10 @@ async def issue(user: str | None = None) -> str:
     async with transaction() as db:
         user_id = await _user_id(db, user) if user is not None else None
         db.add(LoginLink(token_hash=digest(secret), user_id=user_id, expires_at=now() + LIFETIME))
+        whose = user_id or (await db.exec(select(Installation.owner_id))).first()
+        # It asks for no second factor, so those whose workspace it opens can see that it was made.
+        if whose and (workspace_id := await find_home(db, whose)):
+            audit.system(db, workspace_id, Did.LOGIN_LINK_MADE, (await db.get_one(User, whose)).name)
     return f"{settings().backend_url}/auth/owner?{urlencode({'token': secret})}"
 
 
@@ -152,12 +157,12 @@ async def _user(db: AsyncSession, user_id: int) -> Bearer:
 
 
 async def _first_owner(db: AsyncSession, name: str) -> Bearer:
-    user, workspace = User(name=shown(name, 120) or "Owner"), Workspace(name="My workspace")
-    db.add_all([user, workspace])
+    user = User(name=shown(name, MAX_NAME_CHARS) or "Owner")
+    db.add(user)
     await db.flush()
     assert user.id is not None
+    workspace = await workspaces.add(db, workspaces.FIRST_NAME, user.id)
     assert workspace.id is not None
-    db.add(Membership(workspace_id=workspace.id, user_id=user.id, role=Role.OWNER.value))
     db.add(Installation(owner_id=user.id, workspace_id=workspace.id))
     await db.flush()  # here a second first owner fails
     return Bearer(user.id, workspace.id)

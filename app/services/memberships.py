@@ -122,9 +122,3 @@ async def move_sessions(db: AsyncSession, workspace_id: int, *whose: ColumnEleme
     changed = (await db.exec(moved.returning(col(WebSession.token_hash)), execution_options=by_hash)).scalars().all()
     revoked = (await db.exec(ended.returning(col(WebSession.token_hash)), execution_options=by_hash)).scalars().all()
     return Touched(tuple(changed), tuple(revoked))
-
-
-def acting_in(actor: Actor, workspace: Workspace, role: Role) -> Actor:
-    """Return the actor as they act in another workspace, for its audit log."""
-    assert workspace.id is not None
-    return replace(actor, workspace_id=workspace.id, workspace=workspace.name, workspace_public_id=workspace.public_id, role=role)

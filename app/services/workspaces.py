@@ -190,19 +190,20 @@ async def create(actor: Actor | None, name: str) -> str:
         owned = owned.where(Membership.user_id == actor.user_id, Membership.role == Role.OWNER.value)
         if (count := (await db.exec(owned)).one()) >= MAX_OWNED:
             raise Limited(f"You own {count} workspaces. Delete one that you no longer need.")
-        workspace = await add(db, name, actor.user_id)
-        audit.record(db, memberships.acting_in(actor, workspace, Role.OWNER), Did.WORKSPACE_CREATED, name)
-        return workspace.public_id
+        return (await add(db, name, actor.user_id)).public_id
 
 
 async def add(db: AsyncSession, name: str, owner_id: int) -> Workspace:
-    """Add a workspace with its owner, in this transaction."""
+    """Add a workspace with its owner, in this transaction, and say so in its log."""
     workspace = Workspace(name=name)
     db.add(workspace)
     await db.flush()
     assert workspace.id is not None
     db.add(Membership(workspace_id=workspace.id, user_id=owner_id, role=Role.OWNER.value))
     await db.flush()
+    owner = await sessions.actor_in(db, owner_id, workspace.id)
+    assert owner
+    audit.record(db, owner, Did.WORKSPACE_CREATED, name)
     return workspace
 
 
@@ -347,5 +348,4 @@ async def _replace_first(db: AsyncSession, actor: Actor) -> None:
     workspace = await add(db, FIRST_NAME, actor.user_id)
     assert workspace.id is not None
     installation.workspace_id = workspace.id
-    audit.record(db, memberships.acting_in(actor, workspace, Role.OWNER), Did.WORKSPACE_CREATED, FIRST_NAME)
     await db.flush()

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import col, delete, select, update
 
 from app import db
-from app.models import LoginLink, Membership, User, Workspace, now
+from app.models import AuditEvent, LoginLink, Membership, User, Workspace, now
 from app.services import login_links
 from app.services.access import Actor, Role
 from app.services.errors import Conflict, Forbidden, NotFound
@@ -35,6 +35,19 @@ async def test_the_first_use_makes_the_owner_and_their_workspace():
         membership = (await session.exec(select(Membership))).one()
     assert user.name == "Alice"
     assert (membership.user_id, membership.workspace_id, membership.role) == (owner.user_id, owner.workspace_id, "owner")
+
+
+async def test_the_log_tells_of_the_first_workspace_and_of_every_later_link():
+    owner = await login_links.consume(await token(), "Alice")
+    await login_links.issue()
+    await login_links.issue("alice")
+    async with db.reading() as session:
+        lines = (await session.exec(select(AuditEvent).order_by(col(AuditEvent.id)))).all()
+    assert [(line.workspace_id, line.action, line.actor_name, line.target) for line in lines] == [
+        (owner.workspace_id, "workspace.created", "Alice", "My workspace"),
+        (owner.workspace_id, "user.login_link", "Seamwatch", "Alice"),
+        (owner.workspace_id, "user.login_link", "Seamwatch", "Alice"),
+    ]
 
 
 async def test_a_later_link_signs_in_the_same_owner():
