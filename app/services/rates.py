@@ -43,13 +43,14 @@ class Rate(Enum):
     API_ADDRESS = 600, 60, "requests with tokens that do not count from your address"
     INVITATIONS = 100, 3600, "invitations made by you"
     EXPORTS = 20, 3600, "exports of workspaces by you"
+    SOCKETS = 1200, 60, "tabs opened from your address"
     TAB_EVENTS = 400, 10, "clicks in this tab"
     ACCOUNT_EVENTS = 2000, 10, "clicks in your tabs"
     ERROR_REPORTS = 20, 60, "reports of errors from your address"
 
 
 # The product's own sockets end in one process, which counts them itself: not a question to another server at each click.
-_HERE = frozenset({Rate.TAB_EVENTS, Rate.ACCOUNT_EVENTS, Rate.ERROR_REPORTS})
+_HERE = frozenset({Rate.SOCKETS, Rate.TAB_EVENTS, Rate.ACCOUNT_EVENTS, Rate.ERROR_REPORTS})
 
 
 class Counters(Storage):

@@ -8,6 +8,7 @@ by time, by another process, and by what happens to users and memberships.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 
 import reflex as rx
 from reflex.app import App, EventNamespace
+from reflex.istate.manager.memory import StateManagerMemory
 from reflex.state import State, StateUpdate
 from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
@@ -28,6 +30,7 @@ SWEEP_S = 5.0
 LOCKED_S = 1.0  # how long a handler that does not end may keep its tab from being emptied
 LEAVE_S = 20.0  # how long the socket of an emptied tab waits for the tab to be at the sign-in; meanwhile it takes and gives nothing
 FLUSH_S = 0.05
+KEPT_S = 120.0  # how long a tab of the signed-out can be gone without losing what it showed
 SIGN_IN = "/sign-in?why=revoked"
 _CLIENT_EVENTS = {"event": (2,), "ping": (1,), "client_error": (1, 2)}  # and with how many arguments, the socket's id among them
 _MAX_ROUTE_CHARS, _MAX_ROUTE_PARAMETERS = 8000, 100
@@ -55,6 +58,7 @@ class Sockets(EventNamespace):
         self.open: dict[str, Open] = {}  # by id of the socket
         self._ending: set[asyncio.Task[None]] = set()
         self._left: set[str] = set()  # tabs that were gone at the last sweep, while something ran for them
+        self._gone: dict[str, float] = {}  # tabs of the signed-out that closed → monotonic time at which their state is dropped
 
     # What comes in.
 
@@ -94,6 +98,8 @@ class Sockets(EventNamespace):
     def on_disconnect(self, sid: str) -> asyncio.Task[None] | None:
         if (known := self.open.pop(sid, None)) is not None:
             known.arrived.set()  # nobody waits for a tab that is gone
+            if not known.session and (token := self.sid_to_token.get(sid)):
+                self._gone[token] = time.monotonic() + KEPT_S
         return super().on_disconnect(sid)
 
     async def on_event(self, sid: str, data: Any) -> None:
@@ -198,6 +204,23 @@ class Sockets(EventNamespace):
         for token in gone & self._left:
             self._cancel(token, only_background=True)
         self._left = gone
+        self._drop_gone()
+
+    def _drop_gone(self) -> None:
+        """Drop the states of tabs that the signed-out closed a while ago.
+
+        Reflex keeps each for an hour, 45 kB and more, and anybody can open and close tabs all day.
+        """
+        manager = self.app.state_manager
+        for token, until in list(self._gone.items()):
+            if token in self._token_manager.token_to_socket:
+                del self._gone[token]  # it came back
+            elif until <= time.monotonic() and isinstance(manager, StateManagerMemory):
+                state = rx.BaseStateToken(ident=token, cls=State)
+                lock = manager._states_locks.get(state.lock_key)
+                if lock is None or not lock.locked():  # else at the next sweep
+                    del self._gone[token]
+                    manager._purge_token(state)
 
     async def keep_sweeping(self) -> None:
         while True:

@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.services import audit, sessions
-from app.services.rates import of_address
+from app.services import audit, rates, sessions
+from app.services.errors import Limited
+from app.services.rates import Rate, of_address
 from app.settings import WEB, Settings
 from app.settings import settings as current_settings
 from app.walls import binding, csp
@@ -246,6 +247,10 @@ class Guard:
                 await _refuse(scope, receive, send, Refusal(413, "The body is too large."))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send, bound: Binding | None) -> None:
+        try:
+            await rates.hit(Rate.SOCKETS, of_address(scope["client"][0]))  # each leaves a state behind for a while
+        except Limited as error:
+            return await _refuse(scope, receive, send, Refusal(error.status, error.message))
         limits = {f"address {of_address(scope['client'][0])}": MAX_SOCKETS}
         if bound and bound.user_id:
             limits[f"user {bound.user_id}"] = MAX_SOCKETS_OF_USER

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from limits import RateLimitItemPerSecond
+from reflex.istate.manager.memory import StateManagerMemory
 from reflex.state import State, StateUpdate
 from sqlmodel import col, update
 
@@ -297,6 +299,35 @@ async def test_the_registry_forgets_closed_sockets(product: Product):
     for tab in tabs:
         await tab.close()
     assert sockets.of(app).open == {}
+
+
+async def test_what_tabs_of_the_signed_out_showed_is_dropped_some_time_after_they_closed(
+    product: Product, alices: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Else whoever opens and closes tabs fills the memory: Reflex keeps each tab's state for an hour."""
+    nobodys, signed_in, back = await product.tab(), await opened(product, alices), await product.tab()
+    tokens = {tab: await product.server_token(tab) for tab in (nobodys, signed_in, back)}
+    assert isinstance(app.state_manager, StateManagerMemory)
+    kept = app.state_manager.states
+    for tab in tokens:
+        await tab.close()
+    await swept(product)
+    assert kept.keys() >= set(tokens.values())  # it may be a short break of the connection
+    await product.tab(token=back.token)
+    monkeypatch.setattr(sockets.of(app), "_gone", dict.fromkeys(sockets.of(app)._gone, 0.0))
+    await swept(product)
+    assert set(tokens.values()) - kept.keys() == {tokens[nobodys]}
+    assert sockets.of(app)._gone == {}
+
+
+async def test_a_flood_of_new_tabs_from_one_address_is_stopped(product: Product, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(rates._ITEMS, rates.Rate.SOCKETS, RateLimitItemPerSecond(3, 60, namespace="SOCKETS"))
+    for _ in range(3):
+        await (await product.tab(address="192.0.2.7")).close()
+    with pytest.raises(Closed) as refused:
+        await product.tab(address="192.0.2.7")
+    assert refused.value.why == 429
+    await product.tab(address="192.0.2.8")
 
 
 # Stolen tokens of tabs
