@@ -9,7 +9,9 @@ from app.components.code import code_block
 from app.components.icons import glyph
 
 
-def shown_once(title: Any, secret: rx.Var[str], *, name: str, warning: Any, on_stored: Any, more: Any = None) -> rx.Component:
+def shown_once(
+    title: Any, secret: rx.Var[str], *, name: str, warning: Any, on_stored: Any, more: Any = None, stored: str = "I have stored it"
+) -> rx.Component:
     """Return the panel, there while `secret` is not empty. It takes the focus when it appears.
 
     Args:
@@ -17,8 +19,9 @@ def shown_once(title: Any, secret: rx.Var[str], *, name: str, warning: Any, on_s
         secret: the value; the state forgets it in `on_stored`, and whenever the page is opened.
         name: "token", "invitation link"; unique on the page.
         warning: what happens when it is lost.
-        on_stored: handler of "I have stored it".
+        on_stored: handler of the button that ends it.
         more: how it is used.
+        stored: on that button.
     """
     key = "once-" + name.replace(" ", "-")
     return rx.cond(
@@ -35,7 +38,7 @@ def shown_once(title: Any, secret: rx.Var[str], *, name: str, warning: Any, on_s
             ),
             code_block(text=secret, key=key, label=f"The {name}"),
             more,
-            rx.el.div(button("I have stored it", on_click=on_stored, kind="pri"), class_name="row"),
+            rx.el.div(button(stored, on_click=on_stored, kind="pri"), class_name="row"),
             aria_labelledby=key,
             class_name="once appear",
         ),

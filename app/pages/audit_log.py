@@ -137,7 +137,12 @@ def _lines() -> rx.Component:
     return rx.fragment(
         table(columns, rx.el.tbody(rx.foreach(AuditLogState.rows, _line)), label="Audit log, newest first", class_name="rows2 audit"),
         rx.el.footer(
-            rx.el.span(AuditLogState.rows.length(), " lines", rx.cond(AuditLogState.later, ", earlier ones", ""), class_name="grow"),
+            rx.el.span(
+                AuditLogState.rows.length(),
+                rx.cond(AuditLogState.rows.length() == 1, " line", " lines"),
+                rx.cond(AuditLogState.later, ", earlier ones", ""),
+                class_name="grow",
+            ),
             rx.cond(AuditLogState.later, button("Back to the newest", size="sm", on_click=AuditLogState.show_newest)),
             rx.cond(AuditLogState.has_next, button("Show next", size="sm", on_click=AuditLogState.show_next)),
         ),

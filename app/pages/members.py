@@ -81,6 +81,7 @@ def _invite() -> rx.Component:
         name="invitation link",
         warning=rx.fragment(MembersState.link_words, " Whoever opens it first joins. It is not shown again; revoke it if it went astray."),
         on_stored=MembersState.stored,
+        stored="I have sent it",
     )
     may = rx.el.ul(
         *(rx.el.li(rx.el.b(ROLE_WORDS[role]), " may ", ROLE_MEANS[role], ".") for role in reversed(ROLE_MEANS)), class_name="means"
@@ -140,9 +141,11 @@ def _role(row: ObjectVar[MemberView]) -> rx.Component:
     return rx.cond(row.may_change, rx.el.div(choice, class_name="in select"), rx.el.span(row.role_word, class_name="fixed-role"))
 
 
-def _factor(row: ObjectVar[MemberView]) -> rx.Component:
-    none = rx.cond(row.factor == "no", rx.el.span(glyph("unknown"), "None", class_name="st c-unknown"))
-    return rx.cond(row.factor == "yes", rx.el.span(glyph("ok"), "Has one", class_name="st c-ok"), none)
+def _factor(row: ObjectVar[MemberView], *, headed: bool) -> rx.Component:
+    """Whether they have a second factor; without a column's head above it, it says of what it speaks."""
+    has, none = ("Has one", "None") if headed else ("Second factor", "No second factor")
+    without = rx.cond(row.factor == "no", rx.el.span(glyph("not"), none, class_name="st f"))
+    return rx.cond(row.factor == "yes", rx.el.span(glyph("ok"), has, class_name="st c-ok"), without)
 
 
 def _seen(row: ObjectVar[MemberView]) -> rx.Component:
@@ -151,7 +154,9 @@ def _seen(row: ObjectVar[MemberView]) -> rx.Component:
 
 def _member(row: ObjectVar[MemberView]) -> rx.Component:
     under = rx.el.div(
-        rx.el.div("Seen ", _seen(row), class_name="s f"), rx.cond(row.factor != "", rx.el.div(_factor(row))), class_name="phone under"
+        rx.el.div("Seen ", _seen(row), class_name="s f"),
+        rx.cond(row.factor != "", rx.el.div(_factor(row, headed=False))),
+        class_name="phone under",
     )
     remove = button(
         icon_name="trash", kind="ghost", size="sm", on_click=MembersState.ask(row.id), aria_label=f"Remove {row.name}", title="Remove"
@@ -166,7 +171,7 @@ def _member(row: ObjectVar[MemberView]) -> rx.Component:
         rx.el.td(_role(row), class_name="role-col"),
         rx.el.td(rx.el.time(row.joined, date_time=row.joined_at), class_name="desk s f nw"),
         rx.el.td(_seen(row), class_name="desk s f nw"),
-        rx.cond(MembersState.may_manage, rx.el.td(_factor(row), class_name="desk")),
+        rx.cond(MembersState.may_manage, rx.el.td(_factor(row, headed=True), class_name="desk")),
         rx.cond(MembersState.may_manage, rx.el.td(rx.cond(row.may_change, remove), class_name="num act-col")),
         key=row.id,
     )

@@ -13,7 +13,7 @@ from app.services.errors import Forbidden, Invalid, SeamwatchError, Unauthentica
 from app.services.instance import facts
 from app.state.gate import signed_in
 from app.state.session import actor_of
-from app.state.shown import PAGE_ROWS, iso, sign_in_path, when
+from app.state.shown import PAGE_ROWS, counted, iso, sign_in_path, when
 from app.state.typed import text
 
 PATH = "/settings/audit"
@@ -143,7 +143,7 @@ class AuditLogState(rx.State):
         self.view = "list" if self.rows else "filtered" if self.filtered else "empty"
         self.csv_url, self.jsonl_url = _export_url(chosen, "csv"), _export_url(chosen, "jsonl")
         more = " There are more." if self.has_next else ""
-        self.said = f"{len(self.rows)} lines shown.{more}" if self.filtered else ""
+        self.said = f"{counted(len(self.rows), 'line')} shown.{more}" if self.filtered else ""
         return None
 
     def _filter(self) -> AuditFilter:

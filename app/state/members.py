@@ -173,6 +173,8 @@ class MembersState(rx.State):
     @rx.event
     @signed_in
     async def remove(self):
+        if not self.asked_id:
+            return  # a second click
         self.removing = True
         yield
         try:
@@ -188,7 +190,9 @@ class MembersState(rx.State):
     @rx.event
     @signed_in
     async def invite(self, form: dict[str, Any]):
-        """Make a link for one person."""
+        """Make a link for one person. While one is shown no other is made: a second click would leave one behind that nobody saw."""
+        if self.link:
+            return
         self._clear()
         self.inviting = True
         yield
@@ -233,11 +237,14 @@ class MembersState(rx.State):
     @signed_in
     async def revoke(self, invitation_id: str):
         """End an invitation that nobody used. Nothing is lost: another one is made in a moment."""
+        if any(row.id == invitation_id and row.state != "open" for row in self.invitations):
+            return None  # a second click
         try:
             await invitations.revoke(await actor_of(self), invitation_id)
         except SeamwatchError as error:
             return [refused(error, PATH), MembersState.retry]
-        return [done("Invitation revoked. Its link does not work any more."), MembersState.retry]
+        follow_up = await self._read()
+        return [done("Invitation revoked. Its link does not work any more."), *([follow_up] if follow_up else [])]
 
 
 def _member(row: MemberRow) -> MemberView:

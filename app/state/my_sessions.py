@@ -77,14 +77,17 @@ class MySessionsState(rx.State):
     async def end(self, session_id: str):
         """End one session. Nothing is lost by it: one signs in again there."""
         row = next((row for row in self.rows if row.id == session_id), None)
-        self.ending = row.id if row else ""
+        if row is None:
+            return  # a second click
+        self.ending = row.id
         yield
         try:
             await sessions.end_mine(await actor_of(self), session_id)
         except SeamwatchError as error:
             yield refused(error, PATH)
         else:
-            yield done(f"{row.device if row else 'It'} is signed out.")
+            self.rows = [one for one in self.rows if one.id != row.id]
+            yield done(f"{row.device} is signed out.")
         finally:
             self.ending = ""
         yield MySessionsState.retry
@@ -111,7 +114,8 @@ class MySessionsState(rx.State):
         else:
             self.rows, self.others = [row for row in self.rows if row.this], 0
             self.asked = False
-            yield done(f"{counted(ended, 'other session')} ended.")
+            if ended:  # none at a second click
+                yield done(f"{counted(ended, 'other session')} ended.")
         finally:
             self.busy, self.asked = False, False
         yield MySessionsState.retry

@@ -33,6 +33,8 @@ class NewWorkspaceState(rx.State):
     @rx.event
     @signed_in
     async def create(self, form: dict[str, Any]):
+        if self.made_id:
+            return  # a second click
         self.error, self.busy = "", True
         yield
         name = text(form, "workspace-name")

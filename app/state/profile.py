@@ -162,6 +162,8 @@ class ProfileState(rx.State):
     @rx.event
     @signed_in
     async def unlink(self):
+        if not self.unlink_id:
+            return  # a second click
         self.busy = True
         yield
         try:
@@ -215,6 +217,8 @@ class ProfileState(rx.State):
     @rx.event
     @signed_in
     async def remove_passkey(self):
+        if not self.remove_id:
+            return  # a second click
         self.busy = True
         yield
         try:
@@ -236,6 +240,8 @@ class ProfileState(rx.State):
     @signed_in
     async def ask_codes(self):
         """Ask first where codes are left, since new ones end them."""
+        if self.codes:
+            return None  # a second click
         if self.codes_left:
             self.codes_asked = True
             return None
@@ -249,6 +255,9 @@ class ProfileState(rx.State):
     @rx.event
     @signed_in
     async def make_codes(self):
+        """Make codes and show them, once. A second click would end those that are shown."""
+        if self.codes and not self.codes_asked:
+            return
         self.busy = True
         yield
         try:

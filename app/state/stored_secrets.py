@@ -166,6 +166,8 @@ class StoredSecretsState(rx.State):
     @rx.event
     @signed_in
     async def delete(self):
+        if not self.asked_id:
+            return  # a second click
         self.deleting = True
         yield
         try:

@@ -127,7 +127,7 @@ class TokensState(rx.State):
         yours = sum(row.state is State.LIVE for row in mine)
         theirs = sum(row.state is State.LIVE for row in shared)
         shared_words = f", {theirs} of the workspace" if self.may_manage else ""
-        self.heading = f"{counted(yours, 'token')} of yours{shared_words}"
+        self.heading = f"{counted(yours, 'token')} of yours{shared_words}" if yours or theirs else "No tokens yet"
         self._offer(actor, Role(self._role) if self.kind == WORKSPACE else actor.role)
         self.view = "list"
         return None
@@ -169,7 +169,9 @@ class TokensState(rx.State):
     @rx.event
     @signed_in
     async def make(self, form: dict[str, Any]):
-        """Make a token and show it, once."""
+        """Make a token and show it, once. While one is shown no other is made: a second click would leave one behind that nobody saw."""
+        if self.secret:
+            return
         self._clear()
         self.making = True
         yield
@@ -236,6 +238,8 @@ class TokensState(rx.State):
     @rx.event
     @signed_in
     async def revoke(self):
+        if not self.asked_id:
+            return  # a second click
         self.revoking = True
         yield
         try:

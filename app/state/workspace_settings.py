@@ -187,6 +187,8 @@ class WorkspaceSettingsState(rx.State):
     @rx.event
     @signed_in
     async def transfer(self):
+        if self.asked != "transfer":
+            return  # a second click
         self.busy = True
         yield
         try:
@@ -203,6 +205,8 @@ class WorkspaceSettingsState(rx.State):
     @signed_in
     async def leave(self):
         """Leave. The tab is led to another workspace, or to the sign-in, by what ends its session's view."""
+        if self.asked != "leave":
+            return  # a second click
         self.busy = True
         yield
         try:
@@ -216,6 +220,8 @@ class WorkspaceSettingsState(rx.State):
     @signed_in
     async def delete(self, form: dict[str, Any]):
         """Delete the workspace when its name was typed."""
+        if self.asked != "delete":
+            return  # a second click
         self.busy, self.typed_error = True, ""
         yield
         try:

@@ -157,14 +157,15 @@ async def test_an_invitation_is_shown_once_and_can_be_revoked(team: Team):
     alice = await team.tab("Alice", "phone")
     await alice.goto("/settings/members")
     await alice.get_by_label("For whom").fill("Dana")
-    await alice.get_by_role("button", name="Make a link").click()
+    await alice.get_by_role("button", name="Make a link").dblclick()
     await expect(alice.get_by_role("heading", name="Send this link now")).to_be_focused()
     await expect(alice.get_by_text(f"{PUBLIC_URL}/auth/invitation?token=")).to_be_visible()
     assert await violations(alice) == []
-    await alice.get_by_role("button", name="I have stored it").click()
+    await alice.get_by_role("button", name="I have sent it").click()
     await expect(alice.get_by_role("button", name="Make a link")).to_be_visible()
     assert "invitation?token=" not in await alice.content()
     row = alice.get_by_role("row", name="Dana")
+    await expect(row).to_have_count(1)  # the second click made none that nobody saw
     await row.get_by_role("button", name="Revoke").click()
     await expect(row.get_by_text("Revoked").first).to_be_visible()
 
@@ -182,7 +183,7 @@ async def test_a_token_is_shown_once_opens_the_api_and_ends_when_revoked(team: T
     await alice.get_by_label("Role", exact=True).select_option("admin")
     await alice.get_by_label("Read the audit log").check()
     await alice.get_by_label("Read scans").check()
-    await alice.get_by_role("button", name="Make token").click()
+    await alice.get_by_role("button", name="Make token").dblclick()
     await expect(alice.get_by_role("heading", name="Copy the token Deploy now")).to_be_focused()
     token = await alice.get_by_role("region", name="The token", exact=True).inner_text()
     assert token in await alice.get_by_role("region", name="Command").inner_text()
@@ -191,8 +192,9 @@ async def test_a_token_is_shown_once_opens_the_api_and_ends_when_revoked(team: T
     await alice.get_by_role("button", name="I have stored it").click()
     await expect(alice.get_by_role("button", name="Make token")).to_be_visible()
     assert token not in await alice.content()
+    await expect(alice.get_by_role("button", name="Revoke Deploy")).to_have_count(1)
     await alice.get_by_role("button", name="Revoke Deploy").click()
-    await alice.get_by_role("alertdialog", name="Revoke Deploy?").get_by_role("button", name="Revoke token").click()
+    await alice.get_by_role("alertdialog", name="Revoke Deploy?").get_by_role("button", name="Revoke token").dblclick()
     await expect(alice.get_by_text("Deploy revoked.")).to_be_visible()
     assert complaints == []  # before the refusal, which the browser logs
     assert await alice.evaluate(asked, token) == 401
