@@ -33,7 +33,7 @@ async def main() -> None:
 
     from app import db, migrations, web
     from app.models import Membership, User, Workspace, now
-    from app.services import access_tokens, grants, rates, tokens
+    from app.services import access_tokens, bearers, grants, rates, tokens
     from app.services.access import Actor, Role, Scope
 
     await migrations.at_start()
@@ -64,7 +64,7 @@ async def main() -> None:
             "sign": (200, sign),
             "check": (200, lambda: access_tokens.read(issued.access_token)),
             "verify": (200, verify),
-            "pat": (200, lambda: tokens.actor_of(secret)),
+            "pat": (200, lambda: bearers.actor_of(secret)),
         }
     )
     for label, ours, bare in (("access token made", "mint", "sign"), ("access token checked", "check", "verify")):

@@ -17,8 +17,6 @@ from app.services.errors import Conflict, Forbidden, NotFound
 from app.services.ways_in import ProviderButton
 from app.settings import settings
 
-DISABLED = "This account is disabled. Ask whoever runs this Seamwatch."
-
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
@@ -76,7 +74,7 @@ async def _arrive(arrival: Arrival, invitation_token: str, link_user_id: int | N
             return await _link(db, arrival, identity, link_user_id)
         user = await db.get_one(User, identity.user_id) if identity else await _new_user(db, arrival)
         if user.disabled_at:
-            raise Forbidden(DISABLED)
+            raise Forbidden(sessions.DISABLED)
         assert user.id is not None
         workspace_id, asked = await sessions.find_home(db, user.id), False
         if workspace_id is None and invitation_token:
@@ -144,7 +142,7 @@ def _label_of(provider: str) -> str:
 async def _link(db: AsyncSession, arrival: Arrival, identity: Identity | None, user_id: int) -> Arrived:
     user = await db.get(User, user_id)
     if user is None or user.disabled_at:
-        raise Forbidden(DISABLED)
+        raise Forbidden(sessions.DISABLED)
     workspace_id = await sessions.home(db, user_id)
     if identity is None:
         await _add(db, arrival, user_id, workspace_id)

@@ -20,7 +20,7 @@ from app.services import audit, workspaces
 from app.services.arrival import MAX_NAME_CHARS, shown
 from app.services.audit import Did
 from app.services.errors import Conflict, Forbidden, NotFound
-from app.services.sessions import digest, find_home, home
+from app.services.sessions import DISABLED, digest, find_home, home
 from app.settings import settings
 
 LIFETIME = timedelta(minutes=15)
@@ -145,14 +145,14 @@ async def _consume(token: str, name: str) -> Bearer:
             return await _first_owner(db, name)
         owner = await db.get(User, installation.owner_id)
         if owner is None or owner.disabled_at:
-            raise Forbidden("The owner's account is disabled.")
+            raise Forbidden(DISABLED)
         return Bearer(installation.owner_id, await home(db, installation.owner_id))
 
 
 async def _user(db: AsyncSession, user_id: int) -> Bearer:
     user = await db.get(User, user_id)
     if user is None or user.disabled_at:
-        raise Forbidden("This account is disabled.")
+        raise Forbidden(DISABLED)
     return Bearer(user_id, await home(db, user_id), METHOD_OF_USER)
 
 

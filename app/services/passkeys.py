@@ -24,13 +24,7 @@ from app.models import Passkey, RecoveryCode, User, WebSession, now
 from app.services import audit, names, rates, recovery_codes, sessions, ways_in, webauthn_ceremonies
 from app.services.access import Actor, person
 from app.services.errors import Conflict, Forbidden, NotFound, Unauthenticated
-from app.services.recovery_codes import make_recovery_codes, recovery_codes_left
 from app.services.webauthn_ceremonies import Answer, Known, Purpose
-
-__all__ = [
-    "Added", "PasskeyRow", "begin_adding", "begin_sign_in", "finish_adding", "finish_sign_in", "list_mine", "make_recovery_codes",
-    "recovery_codes_left", "remove_mine", "rename_mine",
-]  # fmt: skip
 
 METHOD = "passkey"
 MAX_PASSKEYS = 20
@@ -235,7 +229,7 @@ async def show(db: AsyncSession, given: Answer, user_id: int | None = None) -> S
         raise Forbidden(UNKNOWN)
     count = webauthn_ceremonies.verify_shown(given, passkey.public_key)
     if user.disabled_at:
-        raise Forbidden("This account is disabled. Ask whoever runs this Seamwatch.")
+        raise Forbidden(sessions.DISABLED)
     # Step 22. Both 0: the passkey does not count. One statement, so that of two uses with the same count one is the copy.
     grown = (col(Passkey.sign_count) < count) | ((col(Passkey.sign_count) == 0) & (count == 0))
     counted = await db.exec(update(Passkey).where(col(Passkey.id) == passkey.id, grown).values(sign_count=count, last_used_at=now()))

@@ -29,6 +29,7 @@ LIFETIME = timedelta(days=14)
 CACHE_S = 5.0
 SEEN_EVERY = timedelta(minutes=1)
 MAX_LISTED = 100
+DISABLED = "This account is disabled. Ask whoever runs this Seamwatch."
 NO_WORKSPACE = "You are in no workspace here any more. Ask for an invitation."
 _CACHED_AT_MOST = 10_000
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,128}")

@@ -13,12 +13,10 @@ from app.db import reading, transaction
 from app.models import ApiToken, User, now
 from app.services import audit, memberships, token_text
 from app.services.access import RULES, Action, Actor, Role, Scope, may, person, require
-from app.services.bearers import Kind, actor_of, forget, scopes_of
+from app.services.bearers import Kind, forget, scopes_of
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.names import is_public_id
 from app.services.token_text import Prefix, digest
-
-__all__ = ["Kind", "MadeToken", "NewToken", "State", "TokenRow", "actor_of", "make", "mine", "of_workspace", "revoke", "scopes_of"]
 
 MAX_LIVE = 100  # of one user in one workspace; and of a workspace's own
 MAX_DAYS = 365

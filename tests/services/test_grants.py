@@ -27,7 +27,7 @@ async def refused(asked: object) -> OAuthError:
 
 async def counts(token: str) -> bool:
     try:
-        await tokens.actor_of(token)
+        await bearers.actor_of(token)
     except Unauthenticated:
         return False
     return True
@@ -48,8 +48,8 @@ async def exchanged(cast: Cast, *scopes: str) -> Issued:
 async def test_an_access_token_stands_for_whom_its_api_token_does(cast: Cast):
     made = await personal(cast.bob, "scans:read", "scans:write")
     issued = await grants.exchange(made.secret)
-    actor = await tokens.actor_of(issued.access_token)
-    assert actor == await tokens.actor_of(made.secret)
+    actor = await bearers.actor_of(issued.access_token)
+    assert actor == await bearers.actor_of(made.secret)
     assert (issued.scopes, issued.expires_in_s) == (("scans:read", "scans:write"), 600)
     assert (await access_tokens.read(issued.access_token)).subject == actor.user_public_id
     assert token_text.prefix_of(issued.refresh_token) is Prefix.REFRESH
@@ -60,14 +60,14 @@ async def test_a_workspace_token_is_its_own_subject(cast: Cast):
     made = await of_workspace(cast.alice, "viewer")
     issued = await grants.exchange(made.secret)
     assert (await access_tokens.read(issued.access_token)).subject == made.row.id
-    actor = await tokens.actor_of(issued.access_token)
+    actor = await bearers.actor_of(issued.access_token)
     assert (actor.role, actor.token) == (Role.VIEWER, made.row.id)
 
 
 async def test_an_exchange_narrows_and_never_widens(cast: Cast):
     made = await personal(cast.bob, "scans:read", "scans:write")
     issued = await grants.exchange(made.secret, "scans:read")
-    assert (await tokens.actor_of(issued.access_token)).scopes == {Scope.SCANS_READ}
+    assert (await bearers.actor_of(issued.access_token)).scopes == {Scope.SCANS_READ}
     for scope in ("secrets:read", "scans:read secrets:read", "everything", "SCANS:READ", "scans:read,scans:write", "ſ"):
         assert (await refused(grants.exchange(made.secret, scope))).code == "invalid_scope"
     assert (await grants.exchange(made.secret, "  ")).scopes == ("scans:read", "scans:write")
@@ -77,7 +77,7 @@ async def test_a_token_whose_role_fell_is_exchanged_for_what_it_still_opens(cast
     made = await personal(cast.bob, "scans:read", "scans:write")
     issued = await grants.exchange(made.secret)
     await later(update(Membership).where(col(Membership.user_id) == cast.bob.user_id).values(role="viewer"))
-    assert (await tokens.actor_of(issued.access_token)).scopes == {Scope.SCANS_READ}
+    assert (await bearers.actor_of(issued.access_token)).scopes == {Scope.SCANS_READ}
     assert (await grants.exchange(made.secret)).scopes == ("scans:read",)
     assert (await refused(grants.exchange(made.secret, "scans:write"))).code == "invalid_scope"
     assert (await grants.refresh(issued.refresh_token)).scopes == ("scans:read",)
@@ -147,7 +147,7 @@ async def test_a_refresh_narrows_one_access_token_and_not_the_next(cast: Cast):
     first = await exchanged(cast, "scans:read", "scans:write")
     second = await grants.refresh(first.refresh_token, "scans:read")
     assert second.scopes == ("scans:read",)
-    assert (await tokens.actor_of(second.access_token)).scopes == {Scope.SCANS_READ}
+    assert (await bearers.actor_of(second.access_token)).scopes == {Scope.SCANS_READ}
     assert (await grants.refresh(second.refresh_token)).scopes == ("scans:read", "scans:write")
 
 
@@ -257,7 +257,7 @@ async def test_a_token_whose_grant_is_of_another_token_is_refused(cast: Cast):
 async def test_a_token_that_claims_more_than_its_grant_opens_no_more(cast: Cast):
     claims = await access_tokens.read((await exchanged(cast)).access_token)
     token, _ = await access_tokens.mint(claims.subject, claims.client, claims.grant, frozenset(Scope), now() + timedelta(days=1))
-    assert (await tokens.actor_of(token)).scopes == {Scope.SCANS_READ}
+    assert (await bearers.actor_of(token)).scopes == {Scope.SCANS_READ}
 
 
 async def test_a_revocation_elsewhere_is_noticed_when_the_cache_ends(cast: Cast):

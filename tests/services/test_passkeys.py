@@ -41,7 +41,7 @@ def told() -> Iterator[list[tuple[frozenset[str], Ended]]]:
 async def log_of(actor: Actor) -> list[tuple[str, str]]:
     query = select(AuditEvent.action, AuditEvent.target).where(AuditEvent.workspace_id == actor.workspace_id).order_by(col(AuditEvent.id))
     async with reading() as db:
-        return [tuple(row) for row in (await db.exec(query)).all()]
+        return [(action, target) for action, target in (await db.exec(query)).all()]
 
 
 async def shows(holds: Holder, cookie: str, **changed: Any) -> str:
@@ -131,7 +131,7 @@ async def test_a_session_remembered_from_before_the_first_passkey_cannot_add_ano
     with pytest.raises(Forbidden, match="showed no passkey"):
         await passkeys.finish_adding(remembered, "Mine", key.make(options))
     with pytest.raises(Forbidden):
-        await passkeys.make_recovery_codes(remembered)
+        await recovery_codes.make_recovery_codes(remembered)
 
 
 async def test_two_first_passkeys_at_once_leave_ten_codes(cast: Cast):
@@ -556,7 +556,7 @@ async def test_with_the_last_passkey_go_its_codes_and_the_sessions_that_waited(c
     waiting = await holds.pending()
     told.clear()
     await passkeys.remove_mine(holds.actor, holds.passkey_id)
-    assert await passkeys.recovery_codes_left(holds.actor) == 0
+    assert await recovery_codes.recovery_codes_left(holds.actor) == 0
     assert await sessions.actor(waiting) is None  # whoever had the first factor only is not let in by it
     assert told == [(frozenset({sessions.digest(waiting.removeprefix("seam="))}), Ended.REVOKED)]
     assert await sessions.actor(holds.cookie) == holds.actor
@@ -569,7 +569,7 @@ async def test_a_session_that_showed_no_second_factor_changes_nothing(cast: Cast
     for attempt in (
         passkeys.rename_mine(remembered, holds.passkey_id, "Mine"),
         passkeys.remove_mine(remembered, holds.passkey_id),
-        passkeys.make_recovery_codes(remembered),
+        recovery_codes.make_recovery_codes(remembered),
     ):
         with pytest.raises(Forbidden):
             await attempt
@@ -584,8 +584,8 @@ async def test_nobody_and_tokens_have_no_passkeys(cast: Cast):
             passkeys.remove_mine(actor, "x"),
             passkeys.begin_adding(actor),
             passkeys.finish_adding(actor, "x", {}),
-            passkeys.recovery_codes_left(actor),
-            passkeys.make_recovery_codes(actor),
+            recovery_codes.recovery_codes_left(actor),
+            recovery_codes.make_recovery_codes(actor),
         ):
             with pytest.raises(error):
                 await attempt

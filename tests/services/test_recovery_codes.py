@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from app.db import reading
 from app.models import AuditEvent
-from app.services import passkeys, recovery_codes, second_factor, sessions
+from app.services import recovery_codes, second_factor, sessions
 from app.services.errors import Conflict, Invalid
 from tests.conftest import Cast
 from tests.services.passkey_holders import holder, session_of, signed_in
@@ -59,14 +59,14 @@ async def test_what_is_no_code_is_refused(cast: Cast, typed: str):
     holds = await holder(cast.alice)
     with pytest.raises(Invalid, match="none of your recovery codes"):
         await second_factor.redeem(await holds.pending(), typed)
-    assert await passkeys.recovery_codes_left(holds.actor) == 10
+    assert await recovery_codes.recovery_codes_left(holds.actor) == 10
 
 
 async def test_anothers_code_is_none_of_mine_and_stays_theirs(cast: Cast):
     alice, bob = await holder(cast.alice), await holder(cast.bob)
     with pytest.raises(Invalid):
         await second_factor.redeem(await bob.pending(), alice.codes[0])
-    assert await passkeys.recovery_codes_left(alice.actor) == 10
+    assert await recovery_codes.recovery_codes_left(alice.actor) == 10
 
 
 async def test_of_two_uses_at_once_one_counts(cast: Cast):
@@ -81,16 +81,16 @@ async def test_of_two_codes_in_one_session_at_once_one_is_used(cast: Cast):
     cookie = await holds.pending()
     results = await asyncio.gather(*(second_factor.redeem(cookie, code) for code in holds.codes[:2]), return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["Redeemed", "Unauthenticated"]
-    assert await passkeys.recovery_codes_left(holds.actor) == 9
+    assert await recovery_codes.recovery_codes_left(holds.actor) == 9
 
 
 async def test_new_codes_take_the_place_of_the_old(cast: Cast):
     holds = await holder(cast.alice)
     await second_factor.redeem(await holds.pending(), holds.codes[0])
-    new = await passkeys.make_recovery_codes(holds.actor)
+    new = await recovery_codes.make_recovery_codes(holds.actor)
     assert len(set(new)) == 10
     assert not set(new) & set(holds.codes)
-    assert await passkeys.recovery_codes_left(holds.actor) == 10
+    assert await recovery_codes.recovery_codes_left(holds.actor) == 10
     with pytest.raises(Invalid):
         await second_factor.redeem(await holds.pending(), holds.codes[1])
     assert (await second_factor.redeem(await holds.pending(), new[0])).codes_left == 9
@@ -99,11 +99,11 @@ async def test_new_codes_take_the_place_of_the_old(cast: Cast):
 async def test_without_a_passkey_there_is_nothing_a_code_could_stand_in_for(cast: Cast):
     alice = await signed_in(cast.alice)
     with pytest.raises(Conflict, match="Add a passkey first"):
-        await passkeys.make_recovery_codes(alice)
+        await recovery_codes.make_recovery_codes(alice)
     by_link = await sessions.actor(await session_of(cast.alice, second_factor=True))
     with pytest.raises(Conflict):
-        await passkeys.make_recovery_codes(by_link)
-    assert await passkeys.recovery_codes_left(alice) == 0
+        await recovery_codes.make_recovery_codes(by_link)
+    assert await recovery_codes.recovery_codes_left(alice) == 0
 
 
 def test_codes_do_not_repeat():

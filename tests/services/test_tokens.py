@@ -27,7 +27,7 @@ async def log() -> list[AuditEvent]:
 
 async def refused(secret: str) -> str:
     with pytest.raises(Unauthenticated) as caught:
-        await tokens.actor_of(secret)
+        await bearers.actor_of(secret)
     return caught.value.message
 
 
@@ -81,7 +81,7 @@ async def test_only_the_hash_of_a_token_is_stored_and_nothing_of_it_in_the_log(c
 
 async def test_a_personal_token_acts_as_its_user_in_the_workspace_it_was_made_in(cast: Cast):
     made = await personal(cast.bob, "scans:read", "scans:write")
-    actor = await tokens.actor_of(made.secret)
+    actor = await bearers.actor_of(made.secret)
     assert (actor.user_id, actor.workspace_id, actor.role) == (cast.bob.user_id, cast.alice.workspace_id, Role.EDITOR)
     assert (actor.token, actor.session) == (made.row.id, "")
     assert actor.scopes == {Scope.SCANS_READ, Scope.SCANS_WRITE}
@@ -92,7 +92,7 @@ async def test_a_personal_token_acts_as_its_user_in_the_workspace_it_was_made_in
 
 async def test_a_workspace_token_has_a_role_of_its_own(cast: Cast):
     made = await of_workspace(cast.alice, "viewer", "scans:read", "workspace:read")
-    actor = await tokens.actor_of(made.secret)
+    actor = await bearers.actor_of(made.secret)
     assert (actor.role, actor.user_public_id) == (Role.VIEWER, "")
     assert made.row.expires_at is None
     assert made.row.kind is Kind.WORKSPACE
@@ -101,7 +101,7 @@ async def test_a_workspace_token_has_a_role_of_its_own(cast: Cast):
 
 
 async def test_no_token_may_what_is_left_to_people(cast: Cast):
-    actor = await tokens.actor_of((await personal(cast.alice, *ALL)).secret)
+    actor = await bearers.actor_of((await personal(cast.alice, *ALL)).secret)
     assert actor.role is Role.OWNER
     for action in (action for action, rule in RULES.items() if rule.scope is None):
         with pytest.raises(Forbidden, match="A token may not"):
@@ -189,14 +189,14 @@ async def test_without_the_second_factor_nobody_makes_a_token_that_manages(cast:
 
 async def test_where_it_is_asked_for_later_a_token_of_somebody_without_one_manages_no_more(cast: Cast):
     made = await personal(cast.alice, "workspace:read", "workspace:write")
-    assert may(await tokens.actor_of(made.secret), Action.MANAGE_MEMBERS)
+    assert may(await bearers.actor_of(made.secret), Action.MANAGE_MEMBERS)
     await later(update(Workspace).values(require_second_factor=True))
-    actor = await tokens.actor_of(made.secret)
+    actor = await bearers.actor_of(made.secret)
     assert actor.scopes == {Scope.WORKSPACE_READ}
     async with db.transaction() as session:
         session.add(Passkey(user_id=cast.alice.user_id, name="key", credential_id=b"1", public_key=b"1"))
     bearers.forget()
-    assert may(await tokens.actor_of(made.secret), Action.MANAGE_MEMBERS)
+    assert may(await bearers.actor_of(made.secret), Action.MANAGE_MEMBERS)
 
 
 # What ends them
@@ -205,10 +205,10 @@ async def test_where_it_is_asked_for_later_a_token_of_somebody_without_one_manag
 async def test_a_role_that_changes_changes_what_the_token_opens(cast: Cast):
     made = await personal(cast.bob, "scans:read", "scans:write")
     await later(update(Membership).where(col(Membership.user_id) == cast.bob.user_id).values(role="viewer"))
-    actor = await tokens.actor_of(made.secret)
+    actor = await bearers.actor_of(made.secret)
     assert (actor.role, actor.scopes) == (Role.VIEWER, {Scope.SCANS_READ})
     await later(update(Membership).where(col(Membership.user_id) == cast.bob.user_id).values(role="owner"))
-    assert (await tokens.actor_of(made.secret)).scopes == {Scope.SCANS_READ, Scope.SCANS_WRITE}
+    assert (await bearers.actor_of(made.secret)).scopes == {Scope.SCANS_READ, Scope.SCANS_WRITE}
 
 
 async def test_a_personal_token_ends_with_the_membership(cast: Cast):
@@ -232,7 +232,7 @@ async def test_a_workspace_token_lives_on_when_its_maker_leaves(cast: Cast):
         delete(Membership).where(col(Membership.user_id) == dora.user_id),
         update(User).where(col(User.id) == dora.user_id).values(disabled_at=now()),
     )
-    actor = await tokens.actor_of(made.secret)
+    actor = await bearers.actor_of(made.secret)
     assert (actor.role, actor.workspace_id) == (Role.ADMIN, cast.alice.workspace_id)
 
 
@@ -245,7 +245,7 @@ async def test_a_token_ends_with_its_workspace(cast: Cast):
 async def test_an_expired_token_stands_for_nobody_even_while_it_is_remembered(cast: Cast):
     made = await personal(cast.alice)
     await change(update(ApiToken).values(expires_at=now() + timedelta(seconds=3)))
-    assert await tokens.actor_of(made.secret)
+    assert await bearers.actor_of(made.secret)
     left = next(iter(bearers._cache.values()))[0]
     await change(update(ApiToken).values(expires_at=now()))
     bearers.forget()
@@ -255,11 +255,11 @@ async def test_an_expired_token_stands_for_nobody_even_while_it_is_remembered(ca
 
 async def test_a_revoked_token_stands_for_nobody_at_once_here_and_within_the_cache_elsewhere(cast: Cast):
     made = await personal(cast.alice)
-    await tokens.actor_of(made.secret)
+    await bearers.actor_of(made.secret)
     await tokens.revoke(signed_in(cast.alice), made.row.id)
     assert "revoked" in await refused(made.secret)
     other = await personal(cast.alice)
-    await tokens.actor_of(other.secret)
+    await bearers.actor_of(other.secret)
     await change(update(ApiToken).values(revoked_at=now()))  # as another process does it
     assert all(until <= time.monotonic() + bearers.CACHE_S for until, _ in bearers._cache.values())
     bearers.forget()
@@ -276,16 +276,16 @@ async def test_what_was_read_before_a_revocation_is_not_remembered_after_it(cast
         return credential
 
     monkeypatch.setattr(bearers, "load", slow)
-    await tokens.actor_of(made.secret)
+    await bearers.actor_of(made.secret)
     monkeypatch.setattr(bearers, "load", real)
     assert "revoked" in await refused(made.secret)
 
 
 async def test_a_token_that_is_used_asks_the_database_once_in_five_seconds(cast: Cast, monkeypatch: pytest.MonkeyPatch):
     made = await personal(cast.alice)
-    actor = await tokens.actor_of(made.secret)
+    actor = await bearers.actor_of(made.secret)
     monkeypatch.setattr(bearers, "reading", None)
-    assert await tokens.actor_of(made.secret) is actor
+    assert await bearers.actor_of(made.secret) is actor
 
 
 # Lists and revocation
@@ -305,14 +305,14 @@ async def test_lists_show_each_only_what_is_theirs(cast: Cast):
 async def test_a_list_says_when_and_from_where_a_token_was_last_used(cast: Cast):
     made = await personal(cast.alice)
     audit.ADDRESS.set("192.0.2.7")
-    await tokens.actor_of(made.secret)
+    await bearers.actor_of(made.secret)
     (row,) = await tokens.mine(signed_in(cast.alice))
     assert row.last_used_at is not None
     assert (row.last_used_address, row.last_used_at.second) == ("192.0.2.7", 0)
     assert now() - row.last_used_at < timedelta(minutes=2)
     audit.ADDRESS.set("192.0.2.8")
     await later(update(ApiToken).values(last_used_at=now() - timedelta(minutes=3)))
-    await tokens.actor_of(made.secret)
+    await bearers.actor_of(made.secret)
     assert (await tokens.mine(signed_in(cast.alice)))[0].last_used_address == "192.0.2.8"
     audit.ADDRESS.set("")
 
@@ -321,7 +321,7 @@ async def test_a_use_is_noted_once_a_minute(cast: Cast, monkeypatch: pytest.Monk
     made = await personal(cast.alice)
     await change(update(ApiToken).values(last_used_at=now().replace(second=0, microsecond=0)))
     monkeypatch.setattr(bearers, "transaction", None)
-    await tokens.actor_of(made.secret)
+    await bearers.actor_of(made.secret)
 
 
 async def test_a_list_keeps_for_a_month_what_ended(cast: Cast):
@@ -360,7 +360,7 @@ async def test_charlie_and_bob_cannot_revoke_what_is_not_theirs(cast: Cast):
                 await tokens.revoke(signed_in(actor), token_id)
             answers.add(caught.value.message)
     assert len(answers) == 1
-    assert await tokens.actor_of(mine.secret)
+    assert await bearers.actor_of(mine.secret)
     with pytest.raises(NotFound):
         await tokens.revoke(signed_in(cast.alice), (await personal(cast.bob)).row.id)
     await tokens.revoke(signed_in(cast.alice), ours.row.id)
