@@ -212,12 +212,3 @@ def _is_storable(name: str, value: Any) -> bool:
     if state is None or not (value is None or (isinstance(value, str) and len(value) <= MAX_STORED_CHARS)):
         return False
     return any(state._is_client_storage(spelled) for spelled in (var, var.removesuffix(FIELD_MARKER)))
-
-
-def still_here() -> bool:
-    """Whether the tab of the event being handled is still open: for loops in background events.
-
-    Whether its session still counts need not be asked: the socket of one that ended is closed, and its events are cancelled.
-    """
-    namespace = RegistrationContext.get().app.event_namespace
-    return namespace is not None and EventContext.get().token in namespace._token_manager.token_to_socket
