@@ -33,6 +33,7 @@ FLUSH_S = 0.05
 KEPT_S = 120.0  # how long a tab of the signed-out can be gone without losing what it showed
 SIGN_IN = "/sign-in?why=revoked"
 _CLIENT_EVENTS = {"event": (2,), "ping": (1,), "client_error": (1, 2)}  # and with how many arguments, the socket's id among them
+_PACKETS = range(3)  # CONNECT, DISCONNECT, EVENT: what Reflex's client sends. https://socket.io/docs/v4/socket-io-protocol/#packet-encoding
 _MAX_ROUTE_CHARS, _MAX_ROUTE_PARAMETERS = 8000, 100
 
 logger = logging.getLogger(__name__)
@@ -250,6 +251,27 @@ def _route(data: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _strict(sio: Any, namespace: str) -> Callable[[str, Any], Awaitable[None]]:
+    """Return what takes a socket's messages: the first one that Reflex's client would not send ends the connection.
+
+    The library would log each with a stack, sixty a second from anybody, and take in other namespaces and binary parts.
+    """
+
+    async def take(eio_sid: str, data: Any) -> None:
+        try:
+            read = sio.packet_class(encoded_packet=data) if isinstance(data, str) else None
+        except Exception:  # whatever the parsers of packets and of JSON raise
+            read = None
+        if read is not None and read.packet_type in _PACKETS and read.namespace == namespace:
+            return await sio._handle_eio_message(eio_sid, data)
+        bound = sio.environ.get(eio_sid, {}).get("asgi.scope", {}).get(BOUND)
+        if isinstance(bound, Bound):
+            await bound.close()
+        return None
+
+    return take
+
+
 def install(app: App) -> Sockets:
     """Put the registry in the place of Reflex's namespace, and have it told of sessions that end."""
     assert app.sio is not None
@@ -257,6 +279,7 @@ def install(app: App) -> Sockets:
     namespace = Sockets(app.event_namespace.namespace, app)
     app._event_namespace = namespace
     app.sio.register_namespace(namespace)
+    app.sio.eio.on("message", _strict(app.sio, namespace.namespace))
     sessions.listeners.append(namespace.on_ended)
     return namespace
 

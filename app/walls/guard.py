@@ -28,11 +28,12 @@ MAX_BODY_BYTES = 1_000_000
 MAX_FRAME_BYTES = 256_000
 MAX_SOCKETS = 500  # from one address; behind a proxy that SEAMWATCH_TRUSTED_PROXIES does not count, that is everybody
 MAX_SOCKETS_OF_USER = 100
-FRAMES_PER_S, FRAME_BURST = 60.0, 240.0
+FRAMES_PER_S, FRAME_BURST, FRAME_CHARS = 60.0, 240.0, 4096
 _TAB_TOKEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EVENT_PATH, _UPLOAD_PATH = "/_event", "/_upload"
 # Any escape of JSON; of those for halves of a surrogate pair, the whole ones first, so that what remains stands alone.
 _PAIR, _UNKEPT = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}", r"u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000)"
+_SUSPECT = re.compile(_UNKEPT)
 _ESCAPE = re.compile(rf"\\(?:{_PAIR}|(?P<unkept>{_UNKEPT})|.)", re.S)
 Headers = list[tuple[bytes, bytes]]
 
@@ -288,9 +289,10 @@ class _FloodGate:
         if message["type"] != "websocket.receive":
             return message
         at = time.monotonic()
-        self._left = min(FRAME_BURST, self._left + (at - self._at) * FRAMES_PER_S) - 1
-        self._at = at
         size = len(message.get("text") or "") or len(message.get("bytes") or b"")
+        # A large frame counts as many: reading it takes as long.
+        self._left = min(FRAME_BURST, self._left + (at - self._at) * FRAMES_PER_S) - 1 - size // FRAME_CHARS
+        self._at = at
         if self._left >= 0 and size <= MAX_FRAME_BYTES:
             return {**message, "text": _whole_characters(message["text"])} if message.get("text") else message
         code = 1008 if self._left < 0 else 1009
@@ -319,7 +321,7 @@ def _whole_characters(frame: str) -> str:
     A script may send such halves. UTF-8 cannot hold them: a var with one closes the socket, at each new try again. U+0000 is what
     PostgreSQL holds in no text.
     """
-    if "\\u" not in frame:
+    if not _SUSPECT.search(frame):
         return frame
     return _ESCAPE.sub(lambda escape: "\\ufffd" if escape["unkept"] else escape[0], frame)
 

@@ -330,6 +330,34 @@ async def test_a_flood_of_new_tabs_from_one_address_is_stopped(product: Product,
     await product.tab(address="192.0.2.8")
 
 
+FOREIGN_FRAMES = [
+    "4",
+    "49",
+    "4x",
+    "40",
+    "40/other,",
+    "42/_event,[",
+    "42/_event," + "[" * 100_000,
+    f"42/_event,[{'9' * 5000}]",
+    f"42/_event,{'9' * 200}[]",
+    '42["event",{}]',
+    "43/_event,1[]",
+    "44/_event,{}",
+    '451-/_event,["event",{"_placeholder":true,"num":0}]',
+]
+
+
+@pytest.mark.parametrize("frame", FOREIGN_FRAMES, ids=lambda frame: frame[:20])
+async def test_a_frame_that_reflexs_client_would_not_send_ends_the_connection_and_fills_no_log(
+    product: Product, caplog: pytest.LogCaptureFixture, frame: str
+):
+    tab = await product.tab()
+    tab.write(frame)
+    await tab.until(lambda tab: tab.closed)
+    await tab.close()
+    assert not caplog.records
+
+
 # Stolen tokens of tabs
 
 

@@ -341,6 +341,15 @@ async def test_a_flood_of_frames_closes_the_socket():
 
 
 @pytest.mark.usefixtures("ours")
+async def test_of_large_frames_a_few_are_a_flood():
+    inner = Inner()
+    frames: list[Message] = [{"type": "websocket.receive", "text": "x" * walls.MAX_FRAME_BYTES}] * 100
+    sent = await through(inner, asgi("websocket", "/_event", f"token={TOKEN}", origin=OURS), *frames)
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert 2 <= len(inner.messages) < 20  # one of them a page may send
+
+
+@pytest.mark.usefixtures("ours")
 async def test_an_oversized_frame_closes_the_socket():
     inner = Inner()
     frame: Message = {"type": "websocket.receive", "text": "x" * (walls.MAX_FRAME_BYTES + 1)}
