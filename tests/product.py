@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app import web
 from app.app import app
 from app.settings import settings
-from app.state import gate, sockets
+from app.state import gate, notice, sockets
 from app.walls.binding import Binding
 
 OURS = "http://localhost:3000"
@@ -38,6 +38,7 @@ class Tab:
         self.cookie, self.token, self.closed = cookie, token, 0
         self.vars: dict[str, Any] = {}  # "ScansState.rows" by "scans_state.rows"
         self.events: list[dict[str, Any]] = []  # what the server told the browser to do
+        self.heard: list[str] = []  # every notice; on a page they go by themselves
         self.updates = 0
         self._in: asyncio.Queue[Message] = asyncio.Queue()
         self._frames: list[str] = []
@@ -96,6 +97,8 @@ class Tab:
         for state, values in (update.get("delta") or {}).items():
             short = state.rpartition(".")[2].rpartition("____")[2]
             self.vars.update({f"{short}.{name.removesuffix('_rx_state_')}": value for name, value in values.items()})
+            if said := values.get("said_rx_state_") if short == "notice_state" else "":
+                self.heard.append(said)
         self.events += update.get("events") or []
 
     def write(self, frame: str) -> None:
@@ -130,20 +133,18 @@ class Tab:
     async def idle(self) -> None:
         """Wait until nothing is left that the server does for any tab, but for what runs in the background."""
         processor = app.event_processor
+        quiet = 0
         async with asyncio.timeout(WAIT_S):
-            while True:
-                await asyncio.sleep(0)
-                if self.task.done():
-                    return
-                if not self._in.empty():
-                    continue
-                for _ in range(50):  # from the frame to the processor's queue, and what a background event says first
+            while quiet < 2 and not self.task.done():
+                for _ in range(50):  # from the frame to the processor's queue
                     await asyncio.sleep(0)
                 assert processor._queue is not None
                 handlers = app._registration_context.event_handlers
-                busy = [name for name, _ in map(sockets._named, processor._tasks.values()) if not handlers[name].handler.is_background]
-                if not busy and not processor._token_queues and processor._queue.empty() and self._in.empty():
-                    return
+                running = [name for name, _ in map(sockets._named, processor._tasks.values())]
+                busy = [name for name in running if name not in handlers or not handlers[name].handler.is_background]
+                busy += [name for name in running if not notice._SHOWN_S and name.endswith("notice_state.tell")]
+                waiting = processor._token_queues or not processor._queue.empty() or not self._in.empty()
+                quiet = 0 if busy or waiting else quiet + 1
 
     async def close(self) -> None:
         self._in.put_nowait({"type": "websocket.disconnect", "code": 1001})
