@@ -164,6 +164,12 @@ def _without_origin(location: bytes, head: Head) -> bytes:
     return location
 
 
+def _one_cookie_header(headers: Headers, head: Head) -> Headers:
+    """Return the headers with all cookies in one: HTTP/2 parts them (RFC 9113, 8.2.3), and routes read the first header only."""
+    rest = [(name, value) for name, value in headers if name.lower() != b"cookie"]
+    return headers if len(headers) - len(rest) < 2 else [*rest, (b"cookie", head.get("cookie").encode("latin-1"))]
+
+
 class Guard:
     """Wraps the whole application. Without arguments beside the application, so that Reflex can apply it."""
 
@@ -181,7 +187,7 @@ class Guard:
             return await _refuse(scope, receive, send, refused)
         address = client_address(scope, head, self._settings.trusted_proxies)
         # Whatever asks further in, asks here: routes by `request.client`, services by the variable.
-        scope = {**scope, "client": (address, (scope.get("client") or ("", 0))[1])}
+        scope = {**scope, "client": (address, (scope.get("client") or ("", 0))[1]), "headers": _one_cookie_header(scope["headers"], head)}
         told = audit.ADDRESS.set(address)
         try:
             return await self._admitted(scope, receive, send, head)

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from app.services import rates, sessions
 from app.walls.binding import Binding, browser_of
+from app.walls.guard import Guard
 from tests.conftest import Cast
 from tests.product import Product, running
 
@@ -56,3 +59,23 @@ async def test_a_tab_acts_for_nobody_but_whom_it_is_bound_to(product: Product, c
     assert (await Binding.of(cookie.encode().decode("latin-1"))).session == ""
     assert not tab.vars.get("session_state.signed_in")
     assert cast.alice.name not in str(tab.vars)
+
+
+async def test_cookies_that_come_in_several_headers_are_one_to_every_layer(configure: pytest.MonkeyPatch):
+    """HTTP/2 lets a browser part them (RFC 9113, 8.2.3); routes would read the first header and the walls all."""
+    seen: list[list[str]] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(Headers(scope=scope).getlist("cookie"))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def nothing(message: Message) -> None:
+        pass
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    headers = [(b"host", b"localhost:3000"), (b"cookie", b"theme=dark"), (b"accept", b"*/*"), (b"Cookie", b"seam=x")]
+    scope = {"type": "http", "method": "GET", "path": "/x", "query_string": b"", "headers": headers, "client": ("127.0.0.1", 1)}
+    await Guard(inner)(scope, receive, nothing)
+    assert seen == [["theme=dark; seam=x"]]
