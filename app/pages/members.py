@@ -87,7 +87,7 @@ def _invite() -> rx.Component:
         *(rx.el.li(rx.el.b(ROLE_WORDS[role]), " may ", ROLE_MEANS[role], ".") for role in reversed(ROLE_MEANS)), class_name="means"
     )
     return card(
-        "Invite",
+        rx.el.span("Invite", id="invite-top", tab_index=-1),
         pad(
             rx.cond(
                 MembersState.link != "",

@@ -48,6 +48,16 @@ def _heading(title: str, lead: str = "") -> rx.Component:
 def _notes() -> rx.Component:
     """Why one stands here, what waits, and who invites."""
     return rx.fragment(
+        rx.cond(
+            _S.factor_href != "",
+            note(
+                "A passkey is missing.",
+                rx.el.p(
+                    "You are signed in here except for it. ", rx.el.a("Show the passkey", href=_S.factor_href, reload_document=True), "."
+                ),
+                glyph_name="degraded",
+            ),
+        ),
         rx.cond(_S.why != "", note(_S.why, _S.why_more, glyph_name=_S.why_glyph, role="status")),
         rx.cond(_S.invited != "", note(_S.invited, _S.invited_more, glyph_name="ok")),
         rx.cond(

@@ -104,7 +104,7 @@ def _make() -> rx.Component:
         ),
     )
     return card(
-        "Make a token",
+        rx.el.span("Make a token", id="make-top", tab_index=-1),
         pad(
             rx.cond(
                 TokensState.secret != "",

@@ -232,6 +232,7 @@ class MembersState(rx.State):
     @signed_in
     async def stored(self):
         self.link = self.link_words = ""
+        return rx.set_focus("invite-top")  # the button that had it is gone
 
     @rx.event
     @signed_in

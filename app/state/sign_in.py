@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import reflex as rx
 
 from app.core.urls import local_path
-from app.services import invitations, ways_in
+from app.services import invitations, sessions, ways_in
 from app.services.errors import SeamwatchError
 from app.services.instance import facts
 from app.state.gate import public
@@ -53,6 +53,7 @@ class SignInState(rx.State):
     why: rx.Field[str] = rx.field("")
     why_more: rx.Field[str] = rx.field("")
     ways: rx.Field[list[WayView]] = rx.field(default_factory=list)
+    factor_href: rx.Field[str] = rx.field("")  # where a sign-in goes on whose second factor is missing
     passkey_href: rx.Field[str] = rx.field("")  # "" where nobody has a passkey
     configured: rx.Field[list[str]] = rx.field(default_factory=list)  # the keys of `ways`
     has_owner: rx.Field[bool] = rx.field(False)
@@ -102,10 +103,11 @@ class SignInState(rx.State):
         except SeamwatchError as error:
             self.view, self.error = "error", error.message
             return
-        query = {"next": self.then}
+        here, query = facts().backend_url, {"next": self.then}
+        waits = await sessions.pending(self.router.headers.cookie or "")
+        self.factor_href = f"{here}/auth/second-factor?{urlencode(query)}" if waits else ""
         if invitation and self.invited:
             query["invitation"] = invitation
-        here = facts().backend_url
         self.ways = [
             WayView(way.key, way.label, way.kind, f"{here}/auth/login/{way.key}?{urlencode(query)}", way.redirect_uri)
             for way in options.providers

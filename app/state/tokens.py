@@ -220,6 +220,7 @@ class TokensState(rx.State):
     async def stored(self):
         """Forget the token that was shown."""
         self._forget()
+        return rx.set_focus("make-top")  # the button that had it is gone
 
     @rx.event
     @signed_in

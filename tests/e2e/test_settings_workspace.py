@@ -284,3 +284,13 @@ async def test_a_viewer_sees_what_they_may_and_why_the_rest_is_not_theirs(team: 
         await vera.goto(f"/settings/{path}")
         await expect(vera.get_by_text(said)).to_be_visible()
     await expect(vera.get_by_role("button", name="Remove")).to_have_count(0)
+
+
+async def test_the_longest_name_without_a_space_stays_on_a_phone(team: Team):
+    alice = await team.tab("Alice", "phone")
+    await alice.goto("/settings/workspace")
+    longest = "Wolfeschlegelsteinhausenbergerdorff" * 3
+    await alice.get_by_label("Name").fill(longest)
+    await alice.get_by_role("button", name="Save").click()
+    await expect(alice.get_by_role("heading", level=1, name=longest)).to_be_visible()
+    assert await sideways_px(alice) == 0
