@@ -43,6 +43,8 @@ class Did(StrEnum):
     SIGNED_OUT = "user.signed_out"
     SECOND_FACTOR_SHOWN = "user.second_factor"
     LOGIN_LINK_MADE = "user.login_link"  # on the machine: a one-time link that signs a user in
+    USER_DISABLED = "user.disabled"  # on the machine, as the next
+    USER_ENABLED = "user.enabled"
     SESSION_REVOKED = "session.revoked"
     PROFILE_CHANGED = "user.changed"
     IDENTITY_LINKED = "identity.linked"
@@ -82,6 +84,8 @@ WORDS: dict[Did, str] = {
     Did.SIGNED_OUT: "signed out",
     Did.SECOND_FACTOR_SHOWN: "showed a second factor",
     Did.LOGIN_LINK_MADE: "made a one-time link",
+    Did.USER_DISABLED: "disabled an account",
+    Did.USER_ENABLED: "enabled an account",
     Did.SESSION_REVOKED: "ended a session",
     Did.PROFILE_CHANGED: "changed a profile",
     Did.IDENTITY_LINKED: "linked a way to sign in",

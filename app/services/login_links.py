@@ -9,41 +9,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from sqlalchemy import func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
 from app.models import Installation, LoginLink, User, now
-from app.services import audit, workspaces
+from app.services import audit, users, workspaces
 from app.services.arrival import MAX_NAME_CHARS, shown
 from app.services.audit import Did
-from app.services.errors import Conflict, Forbidden, NotFound
+from app.services.errors import Conflict, Forbidden
 from app.services.sessions import DISABLED, digest, find_home, home
 from app.settings import settings
 
 LIFETIME = timedelta(minutes=15)
 METHOD, METHOD_OF_USER = "owner_link", "login_link"
 USED_UP = "This link is used up or older than 15 minutes. Run `python -m app owner-link` for a new one."
-_LISTED_AT_MOST = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A user whom an ambiguous word may mean."""
-
-    id: str  # public
-    name: str
-    email: str
-
-
-class Ambiguous(Conflict):
-    """Several users go by that name or address."""
-
-    def __init__(self, asked: str, candidates: tuple[Candidate, ...]) -> None:
-        super().__init__(f"More than one user goes by '{asked}'. Name one by the id.")
-        self.candidates = candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +44,7 @@ async def issue(user: str | None = None) -> str:
 
     Raises:
         NotFound: for nobody of that name.
-        Ambiguous: for several.
+        users.Ambiguous: for several.
         Conflict: for a user who is disabled.
     """
     secret = secrets.token_urlsafe(32)
@@ -78,19 +59,11 @@ async def issue(user: str | None = None) -> str:
 
 
 async def _user_id(db: AsyncSession, asked: str) -> int:
-    wanted = asked.strip()
-    by_id = (await db.exec(select(User).where(User.public_id == wanted))).first()
-    low = wanted.lower()
-    query = select(User).where(or_(func.lower(col(User.email)) == low, func.lower(User.name) == low)).order_by(col(User.id))
-    found = [by_id] if by_id else list((await db.exec(query.limit(_LISTED_AT_MOST))).all())
-    if not found:
-        raise NotFound(f"There is no user '{wanted}'. Name one by e-mail address, name or id.")
-    if len(found) > 1:
-        raise Ambiguous(wanted, tuple(Candidate(one.public_id, one.name, one.email or "") for one in found))
-    if found[0].disabled_at:
-        raise Conflict(f"The account of {found[0].name} is disabled.")
-    assert found[0].id is not None
-    return found[0].id
+    user = await users.find(db, asked)
+    if user.disabled_at:
+        raise Conflict(f"The account of {user.name} is disabled. To let them in again: python -m app enable-user")
+    assert user.id is not None
+    return user.id
 
 
 async def has_owner() -> bool:

@@ -9,7 +9,7 @@ from sqlmodel import col, delete, select, update
 
 from app import db
 from app.models import AuditEvent, LoginLink, Membership, User, Workspace, now
-from app.services import login_links
+from app.services import login_links, users
 from app.services.access import Actor, Role
 from app.services.errors import Conflict, Forbidden, NotFound
 from tests.conftest import Cast, add_actor
@@ -146,7 +146,7 @@ async def test_the_page_of_such_a_link_names_the_user(cast: Cast):
 
 async def test_a_name_of_several_lists_them(cast: Cast):
     await add_actor("Bob", Role.OWNER)
-    with pytest.raises(login_links.Ambiguous) as raised:
+    with pytest.raises(users.Ambiguous) as raised:
         await login_links.issue("bob")
     assert [one.name for one in raised.value.candidates] == ["Bob", "Bob"]
     assert len({one.id for one in raised.value.candidates}) == 2
