@@ -46,14 +46,11 @@ CHROMIUM_ARGS = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)  # the groups must be there when they are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "/e2e/" in item.path.as_posix():
-            item.add_marker(pytest.mark.e2e)
         fixtures = set(getattr(item, "fixturenames", ()))
-        # What one process of the suite runs as a whole: all that use the one browser or the one running product, else a file.
-        item.add_marker(pytest.mark.xdist_group("browser" if {"browser", "seamwatch"} & fixtures else item.path.name))
+        if "/e2e/" in item.path.as_posix() or {"browser", "chromium_path", "seamwatch"} & fixtures:
+            item.add_marker(pytest.mark.e2e)
         if {"browser", "context", "page"} & fixtures:
             # Playwright's objects belong to the event loop that made them, and the browser is made once.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
