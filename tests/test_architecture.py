@@ -44,7 +44,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "net": ({"core", "net", "settings"}, {"pycurl", "certifi"}),
     "probes": ({"core", "net", "probes"}, {"websockets", "h11"}),
-    "engine": ({"core", "engine", "net", "probes", "services"}, set()),
+    # db, live and settings not: the engine's reads and writes are services, too
+    "engine": ({"core", "engine", "net", "probes", "services"}, {"taskiq"}),
     "walls": ({"services", "settings", "walls"}, {"starlette"}),
     "api": ({"api", "core", "services"}, WEB | {"pydantic"}),
     "auth": ({"auth", "core", "services", "settings"}, WEB | {"authlib", "httpx2", "jinja2", "joserfc", "webauthn"}),

@@ -77,6 +77,8 @@ ReadsWorkspace = Annotated[Actor, Security(actor, scopes=[Scope.WORKSPACE_READ.v
 WritesWorkspace = Annotated[Actor, Security(actor, scopes=[Scope.WORKSPACE_WRITE.value])]
 ReadsSecrets = Annotated[Actor, Security(actor, scopes=[Scope.SECRETS_READ.value])]
 WritesSecrets = Annotated[Actor, Security(actor, scopes=[Scope.SECRETS_WRITE.value])]
+ReadsMonitors = Annotated[Actor, Security(actor, scopes=[Scope.MONITORS_READ.value])]
+WritesMonitors = Annotated[Actor, Security(actor, scopes=[Scope.MONITORS_WRITE.value])]
 ReadsAudit = Annotated[Actor, Security(actor, scopes=[Scope.AUDIT_READ.value])]
 AnyToken = Annotated[Credential, Security(credential)]
 TheToken = Annotated[str, Security(shown_token)]

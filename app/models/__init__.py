@@ -1,7 +1,18 @@
 """All tables. Every row that belongs to a workspace names it; times are aware UTC; of secrets that people hold only SHA-256 is stored."""
 
 from app.models.base import new_public_id, now
-from app.models.monitors import Incident, MaintenanceWindow, Monitor, MonitorGroup, MonitorTag, Notice, Site
+from app.models.monitors import (
+    Heartbeat,
+    HeartbeatCall,
+    Incident,
+    MaintenanceWindow,
+    Monitor,
+    MonitorGroup,
+    MonitorSummary,
+    MonitorTag,
+    Notice,
+    Site,
+)
 from app.models.people import Identity, Installation, Invitation, Membership, User, Workspace
 from app.models.records import AuditEvent, Secret
 from app.models.results import CheckChunk, CheckDay, CheckDetail, CheckHour, CheckLog, EngineGap, EngineState
@@ -20,6 +31,8 @@ __all__ = [
     "CheckLog",
     "EngineGap",
     "EngineState",
+    "Heartbeat",
+    "HeartbeatCall",
     "Identity",
     "Incident",
     "Installation",
@@ -29,6 +42,7 @@ __all__ = [
     "Membership",
     "Monitor",
     "MonitorGroup",
+    "MonitorSummary",
     "MonitorTag",
     "Notice",
     "Passkey",

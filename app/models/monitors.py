@@ -82,6 +82,7 @@ class Monitor(SQLModel, table=True):
 
     standing: str = Field(default=Standing.PENDING.value, max_length=16)
     standing_since: datetime | None = None
+    unknown_since: datetime | None = None  # since when checks cannot tell; None while the newest one could
     votes: str = Field(default="", max_length=20)  # app.core.incident.State
     remembered: str = Field(default="", sa_column=Column(Text, nullable=False))  # app.core.checked.Checked.remember
 
@@ -96,6 +97,43 @@ class MonitorTag(SQLModel, table=True):
     name: str = Field(primary_key=True, max_length=60)
     value: str = Field(default="", max_length=120)
     workspace_id: int = Field(foreign_key="workspace.id", ondelete="CASCADE")
+
+
+class MonitorSummary(SQLModel, table=True):
+    """What lists show beside a monitor and cannot be had in one glance: written when an hour is sealed, a small row a monitor."""
+
+    __tablename__ = "monitor_summary"  # pyright: ignore[reportAssignmentType]
+
+    monitor_id: int = Field(sa_column=Column(Integer, ForeignKey("monitor.id", ondelete="CASCADE"), primary_key=True, autoincrement=False))
+    p95_ms: int | None = None  # of the last 24 sealed hours; None: nothing answered
+    recent: str = Field(default="", max_length=200)  # app.core.cell.Cell as text, after the last sealed hour
+
+
+class Heartbeat(SQLModel, table=True):
+    """The calls that a heartbeat monitor gets. Its key stands in the address that is called, and lets nobody read anything."""
+
+    monitor_id: int = Field(sa_column=Column(Integer, ForeignKey("monitor.id", ondelete="CASCADE"), primary_key=True, autoincrement=False))
+    key: str = Field(max_length=40, unique=True)
+    started_ms: int | None = Field(default=None, sa_type=BigInteger)  # the newest /start, in ms since 1970, as the next two
+    succeeded_ms: int | None = Field(default=None, sa_type=BigInteger)
+    failed_ms: int | None = Field(default=None, sa_type=BigInteger)
+    exit_code: int = 0  # of the newest call that ended a run
+    since_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))  # from when calls are expected: made, or resumed
+
+
+class HeartbeatCall(SQLModel, table=True):
+    """One call of a heartbeat: of each monitor the newest hundred."""
+
+    __tablename__ = "heartbeat_call"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("ix_heartbeat_call_monitor_id_id", "monitor_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    monitor_id: int = Field(foreign_key="monitor.id", ondelete="CASCADE")
+    at_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
+    kind: str = Field(max_length=8)  # "success", "start", "fail", "log"
+    exit_code: int = 0
+    took_ms: int | None = Field(default=None, sa_type=BigInteger)  # since its /start
+    text: str = Field(default="", sa_column=Column(Text, nullable=False))  # what the call said, cut to 10,000 characters
 
 
 class MaintenanceWindow(SQLModel, table=True):

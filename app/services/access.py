@@ -34,6 +34,9 @@ class Action(StrEnum):
     READ_SECRETS = "see the names of secrets"
     CHANGE_SECRETS = "add, replace or delete secrets"
     READ_AUDIT = "read the audit log"
+    READ_MONITORS = "see monitors and their history"
+    CHANGE_MONITORS = "add, change, pause or delete monitors"
+    RUN_CHECKS = "run checks now"
     MAKE_PERSONAL_TOKENS = "make personal tokens"
     MANAGE_WORKSPACE_TOKENS = "make or revoke workspace tokens"
 
@@ -48,6 +51,8 @@ class Scope(StrEnum):
     SECRETS_READ = "secrets:read"
     SECRETS_WRITE = "secrets:write"
     AUDIT_READ = "audit:read"
+    MONITORS_READ = "monitors:read"
+    MONITORS_WRITE = "monitors:write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,9 @@ RULES: dict[Action, Rule] = {
     Action.READ_SECRETS: Rule(Role.EDITOR, Scope.SECRETS_READ),
     Action.CHANGE_SECRETS: Rule(Role.EDITOR, Scope.SECRETS_WRITE),
     Action.READ_AUDIT: Rule(Role.ADMIN, Scope.AUDIT_READ),
+    Action.READ_MONITORS: Rule(Role.VIEWER, Scope.MONITORS_READ),
+    Action.CHANGE_MONITORS: Rule(Role.EDITOR, Scope.MONITORS_WRITE),
+    Action.RUN_CHECKS: Rule(Role.EDITOR, Scope.MONITORS_WRITE),
     Action.MAKE_PERSONAL_TOKENS: Rule(Role.VIEWER, None),
     Action.MANAGE_WORKSPACE_TOKENS: Rule(Role.ADMIN, None, manages=True),
 }

@@ -76,6 +76,22 @@ class Did(StrEnum):
     SCAN_CANCELLED = "scan.cancelled"
     SCAN_DELETED = "scan.deleted"
     SCAN_RESTORED = "scan.restored"
+    MONITOR_ADDED = "monitor.added"
+    MONITOR_CHANGED = "monitor.changed"
+    MONITOR_PAUSED = "monitor.paused"
+    MONITOR_RESUMED = "monitor.resumed"
+    MONITOR_DELETED = "monitor.deleted"
+    MONITOR_RESTORED = "monitor.restored"
+    SITE_ADDED = "site.added"
+    SITE_CHANGED = "site.changed"
+    SITE_DELETED = "site.deleted"
+    GROUP_ADDED = "group.added"
+    GROUP_CHANGED = "group.changed"
+    GROUP_DELETED = "group.deleted"
+    MAINTENANCE_ADDED = "maintenance.added"
+    MAINTENANCE_CHANGED = "maintenance.changed"
+    MAINTENANCE_ENDED = "maintenance.ended"
+    MAINTENANCE_DELETED = "maintenance.deleted"
 
 
 # What people read: completes "Alice …".
@@ -117,6 +133,22 @@ WORDS: dict[Did, str] = {
     Did.SCAN_CANCELLED: "cancelled a scan",
     Did.SCAN_DELETED: "deleted a scan",
     Did.SCAN_RESTORED: "restored a scan",
+    Did.MONITOR_ADDED: "added a monitor",
+    Did.MONITOR_CHANGED: "changed a monitor",
+    Did.MONITOR_PAUSED: "paused a monitor",
+    Did.MONITOR_RESUMED: "resumed a monitor",
+    Did.MONITOR_DELETED: "deleted a monitor",
+    Did.MONITOR_RESTORED: "restored a monitor",
+    Did.SITE_ADDED: "added a site",
+    Did.SITE_CHANGED: "changed a site",
+    Did.SITE_DELETED: "deleted a site",
+    Did.GROUP_ADDED: "added a group",
+    Did.GROUP_CHANGED: "changed a group",
+    Did.GROUP_DELETED: "deleted a group",
+    Did.MAINTENANCE_ADDED: "added a maintenance window",
+    Did.MAINTENANCE_CHANGED: "changed a maintenance window",
+    Did.MAINTENANCE_ENDED: "ended a maintenance window early",
+    Did.MAINTENANCE_DELETED: "deleted a maintenance window",
 }
 
 

@@ -32,6 +32,13 @@ SCOPES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     ("Secrets", ((Scope.SECRETS_READ, "See the names of secrets"), (Scope.SECRETS_WRITE, "Add, replace and delete secrets"))),
+    (
+        "Monitors",
+        (
+            (Scope.MONITORS_READ, "See monitors, results and incidents"),
+            (Scope.MONITORS_WRITE, "Add, change, pause, delete and run monitors"),
+        ),
+    ),
     ("Audit log", ((Scope.AUDIT_READ, "Read the audit log"),)),
 )
 DAYS = (7, 30, 90, 365)

@@ -24,9 +24,10 @@ def test_every_action_names_the_least_role_that_may():
             {
                 *(Action.READ_SCANS, Action.START_SCANS, Action.CHANGE_SCANS, Action.READ_MEMBERS),
                 *(Action.READ_SECRETS, Action.CHANGE_SECRETS, Action.MAKE_PERSONAL_TOKENS),
+                *(Action.READ_MONITORS, Action.CHANGE_MONITORS, Action.RUN_CHECKS),
             },
         ),
-        (Role.VIEWER, {Action.READ_SCANS, Action.READ_MEMBERS, Action.MAKE_PERSONAL_TOKENS}),
+        (Role.VIEWER, {Action.READ_SCANS, Action.READ_MONITORS, Action.READ_MEMBERS, Action.MAKE_PERSONAL_TOKENS}),
     ],
 )
 def test_what_each_role_may(role: Role, allowed: set[Action]):
