@@ -1,0 +1,28 @@
+"""Which probe runs which kind of check."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from app.core.checked import Checked
+from app.core.checks import Check, Kind
+from app.probes import http_check
+from app.probes.tools import Tools
+
+Probe = Callable[[Any, Tools], Awaitable[Checked]]
+
+PROBES: dict[Kind, Probe] = {
+    Kind.PAGE: http_check.run,
+    Kind.API: http_check.run,
+}
+
+
+async def run(check: Check, tools: Tools) -> Checked:
+    """Run one check once. What the target does is never an exception.
+
+    Raises:
+        ValueError: for a kind that no probe runs: a heartbeat is called by the target, and a scan is the engine's.
+    """
+    probe = PROBES.get(check.kind)
+    if probe is None:
+        raise ValueError(f"no probe runs a check of kind {check.kind}")
+    return await probe(check, tools)
