@@ -53,9 +53,11 @@ def upgrade() -> None:
     )
     # Not in batch mode, which would make the table anew and so delete what hangs on it.
     op.add_column("monitor", sa.Column("unknown_since", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("monitor", sa.Column("address", sa.Text(), nullable=False, server_default=""))
 
 
 def downgrade() -> None:
+    op.drop_column("monitor", "address")
     op.drop_column("monitor", "unknown_since")
 
     op.drop_table("monitor_summary")

@@ -63,6 +63,7 @@ class Monitor(SQLModel, table=True):
     name: str = Field(max_length=120)
     kind: str = Field(max_length=16)  # app.core.checks.Kind
     configuration: str = Field(sa_column=Column(Text, nullable=False))  # JSON of the check; secrets stand in it by name only
+    address: str = Field(default="", sa_column=Column(Text, nullable=False))  # what of it people search for: app.core.described
     notes: str = Field(default="", sa_column=Column(Text, nullable=False))
     created_at: datetime = Field(default_factory=now)
     changed_at: datetime = Field(default_factory=now)  # of anything but its standing; the engine reads it anew then
