@@ -26,15 +26,15 @@ class Message:
 
 class Subscription(Protocol):
     async def next(self, timeout_s: float | None = None) -> Message | None:
-        """Return the next message, or None when none came within `timeout_s`."""
+        """Return the next message, or None when none came within `timeout_s`; with 0, one that is there already."""
         ...
 
 
 class Live(Protocol):
     """What the services need; `InProcess` is the embedded size."""
 
-    async def publish(self, topic: str, text: str) -> int:
-        """Append a message and return its number."""
+    async def publish(self, topic: str, text: str, *, keep: bool = True) -> int:
+        """Append a message and return its number. Unless it is kept, only those hear it who listen now."""
         ...
 
     def subscribe(self, topic: str, *, history: bool = True) -> AbstractAsyncContextManager[Subscription]:
@@ -55,6 +55,8 @@ class _Queue:
 
     async def next(self, timeout_s: float | None = None) -> Message | None:
         if not self.waiting:
+            if timeout_s == 0:
+                return None
             self.arrived.clear()
             try:
                 async with asyncio.timeout(timeout_s):
@@ -85,11 +87,12 @@ class InProcess:
                     break
         return topic
 
-    async def publish(self, topic: str, text: str) -> int:
+    async def publish(self, topic: str, text: str, *, keep: bool = True) -> int:
         found = self._topic(topic)
         found.last += 1
         message = Message(found.last, text)
-        found.history.append(message)
+        if keep:
+            found.history.append(message)
         for queue in found.queues:
             queue.put(message)
         return message.number

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
 from app.models import Secret, User, Workspace, now
-from app.services import audit, vault
+from app.services import audit, engine_orders, vault
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import Invalid, Limited, NotFound
@@ -65,22 +65,31 @@ async def put(actor: Actor | None, name: str, value: str) -> bool:
         Limited: there are `AT_MOST` already.
     """
     actor = require(actor, Action.CHANGE_SECRETS)
+    async with transaction() as db:
+        replaced = await put_in(db, actor, name, value)
+    await engine_orders.secrets_changed(actor.workspace_id)
+    return replaced
+
+
+async def put_in(db: AsyncSession, actor: Actor | None, name: str, value: str) -> bool:
+    """Do what `put` does, within a transaction of whoever needs the secret for something else as well."""
+    actor = require(actor, Action.CHANGE_SECRETS)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise Invalid("name", "A name begins with a letter and has letters, digits and underscores, at most 64: SMTP_PASSWORD.")
     _check(value)
-    async with transaction() as db:
-        # Whoever else puts a secret into this workspace waits here, so that both see the right count. SQLite's writers wait anyway.
-        await db.exec(select(Workspace.id).where(Workspace.id == actor.workspace_id).with_for_update())
-        sealed = vault.seal(value, _purpose(actor.workspace_id, name))
-        row_id = (await db.exec(select(Secret.id).where(*_named(actor.workspace_id, name)))).first()
-        if row_id is None:
-            count = select(func.count()).select_from(Secret).where(Secret.workspace_id == actor.workspace_id)
-            if (await db.exec(count)).one() >= AT_MOST:
-                raise Limited(f"A workspace can have {AT_MOST} secrets. Delete one that is not used any more.")
-            db.add(Secret(workspace_id=actor.workspace_id, name=name, sealed=sealed, created_by=actor.user_id))
-        else:
-            await db.exec(update(Secret).where(col(Secret.id) == row_id).values(sealed=sealed, updated_at=now()))
-        audit.record(db, actor, Did.SECRET_ADDED if row_id is None else Did.SECRET_REPLACED, name)
+    # Whoever else puts a secret into this workspace waits here, so that both see the right count. SQLite's writers wait anyway.
+    await db.exec(select(Workspace.id).where(Workspace.id == actor.workspace_id).with_for_update())
+    sealed = vault.seal(value, _purpose(actor.workspace_id, name))
+    row_id = (await db.exec(select(Secret.id).where(*_named(actor.workspace_id, name)))).first()
+    if row_id is None:
+        count = select(func.count()).select_from(Secret).where(Secret.workspace_id == actor.workspace_id)
+        if (await db.exec(count)).one() >= AT_MOST:
+            raise Limited(f"A workspace can have {AT_MOST} secrets. Delete one that is not used any more.")
+        db.add(Secret(workspace_id=actor.workspace_id, name=name, sealed=sealed, created_by=actor.user_id))
+        await db.flush()
+    else:
+        await db.exec(update(Secret).where(col(Secret.id) == row_id).values(sealed=sealed, updated_at=now()))
+    audit.record(db, actor, Did.SECRET_ADDED if row_id is None else Did.SECRET_REPLACED, name)
     return row_id is not None
 
 
@@ -95,6 +104,7 @@ async def delete(actor: Actor | None, secret_id: str) -> None:
         if name is None or (await db.exec(delete_from(Secret).where(*this))).rowcount != 1:
             raise _not_found()
         audit.record(db, actor, Did.SECRET_DELETED, name)
+    await engine_orders.secrets_changed(actor.workspace_id)
 
 
 async def value(workspace_id: int, name: str) -> str:
