@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from app import db, migrations
-from app.api import audit_download, downloads, problems, v1, well_known
+from app.api import audit_download, downloads, ping, problems, v1, well_known
 from app.auth import routes as auth
 from app.auth.marker import Marker
 from app.engine.scan_worker import ScanWorker
@@ -50,6 +50,7 @@ api.include_router(well_known.router)
 api.include_router(downloads.router)
 api.include_router(audit_download.router)
 api.include_router(auth.router)
+api.mount("/ping", ping.app)
 api.add_middleware(Marker)
 
 

@@ -47,10 +47,13 @@ class Rate(Enum):
     TAB_EVENTS = 400, 10, "clicks in this tab"
     ACCOUNT_EVENTS = 2000, 10, "clicks in your tabs"
     ERROR_REPORTS = 20, 60, "reports of errors from your address"
+    PINGS = 600, 60, "calls of this heartbeat"
+    PINGS_OF_ADDRESS = 60_000, 60, "calls of heartbeats from your address"  # a thousand jobs behind one address end on the minute
 
 
-# The product's own sockets end in one process, which counts them itself: not a question to another server at each click.
-_HERE = frozenset({Rate.SOCKETS, Rate.TAB_EVENTS, Rate.ACCOUNT_EVENTS, Rate.ERROR_REPORTS})
+# The product's own sockets end in one process, which counts them itself: not a question to another server at each click. Nor at each
+# call of a heartbeat, which costs hardly more than such a question.
+_HERE = frozenset({Rate.SOCKETS, Rate.TAB_EVENTS, Rate.ACCOUNT_EVENTS, Rate.ERROR_REPORTS, Rate.PINGS, Rate.PINGS_OF_ADDRESS})
 
 
 class Counters(Storage):

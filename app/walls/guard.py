@@ -31,6 +31,8 @@ MAX_SOCKETS_OF_USER = 100
 FRAMES_PER_S, FRAME_BURST, FRAME_CHARS = 60.0, 240.0, 4096
 _TAB_TOKEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EVENT_PATH, _UPLOAD_PATH = "/_event", "/_upload"
+# Heartbeats: whoever knows the address may call it from anywhere, with a body of any length, of which little is read. No cookie counts.
+_PING_PATH = "/ping/"
 # Any escape of JSON; of those for halves of a surrogate pair, the whole ones first, so that what remains stands alone.
 _PAIR, _UNKEPT = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}", r"u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000)"
 _SUSPECT = re.compile(_UNKEPT)
@@ -78,6 +80,8 @@ def refusal(head: Head, settings: Settings) -> Refusal | None:
     length = head.get("content-length")
     if length and not (length.isascii() and length.isdigit()):
         return Refusal(400, "Content-Length is not a number.")
+    if head.path.startswith(_PING_PATH) and not head.socket:
+        return None
     if length and int(length) > MAX_BODY_BYTES:
         return Refusal(413, "The body is too large.")
     if not head.socket and head.method in SAFE_METHODS:

@@ -76,6 +76,14 @@ def test_an_unsafe_request_without_origin_counts_only_without_cookie(ours: Setti
     assert refusal(head("POST", sec_fetch_site="cross-site"), ours) is not None
 
 
+def test_a_heartbeat_may_be_called_from_anywhere_at_our_host_only(ours: Settings):
+    foreign = {"origin": "https://shop.example", "sec_fetch_site": "cross-site", "cookie": "seam=x", "content_length": "5000000"}
+    assert refusal(head("POST", "/ping/abc", **foreign), ours) is None
+    assert refusal(head("POST", "/ping", **foreign), ours) is not None
+    assert refusal(head("POST", "/ping/abc", socket=True, **foreign), ours) is not None
+    assert refusal(head("POST", "/ping/abc", host="evil.test"), ours) is not None
+
+
 @pytest.mark.parametrize(("length", "status"), [("1000001", 413), ("-1", 400), ("1e9", 400), ("²", 400)])
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(ours: Settings, length: str, status: int):
     refused = refusal(head("POST", content_length=length), ours)

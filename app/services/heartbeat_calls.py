@@ -1,0 +1,196 @@
+"""Calls of heartbeats as they come in. Those of some milliseconds are written in one transaction, and answered when it is committed:
+what was answered is kept, and a thousand jobs that end on the minute cost a few commits.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import bindparam, delete, insert, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.db import transaction
+from app.models import Heartbeat, HeartbeatCall, Monitor
+from app.services import engine_orders
+from app.services.errors import NotFound
+from app.services.heartbeats import KEPT
+
+MAX_TEXT_CHARS = 10_000
+GATHER_S = 0.004  # how long a first call waits for others
+BATCH = 500
+MAX_KEY_CHARS = 40
+
+
+class Said(StrEnum):
+    """What a call says."""
+
+    SUCCESS = "success"
+    START = "start"
+    FAIL = "fail"
+    LOG = "log"
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    key: str
+    said: Said
+    exit_code: int
+    text: str
+    at_ms: int
+    written: asyncio.Future[bool]  # whether there is such a heartbeat
+
+
+@dataclass(slots=True)
+class _Inbox:
+    """What waits to be written, of one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    waiting: list[_Waiting]
+    writer: asyncio.Task[None] | None = None
+
+
+_inbox: _Inbox | None = None
+
+
+async def receive(key: str, said: Said, exit_code: int = 0, text: str = "", *, at_ms: int | None = None) -> None:
+    """Write down one call; returns when it is committed.
+
+    Args:
+        exit_code: 0 to 255; any but 0 makes a success a failure.
+        text: cut to 10,000 characters.
+        at_ms: when it came, in ms since 1970; None for now.
+
+    Raises:
+        NotFound: no heartbeat has this key, or its monitor is deleted.
+    """
+    global _inbox
+    if not 0 < len(key) <= MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
+        raise _unknown()
+    loop = asyncio.get_running_loop()
+    if _inbox is None or _inbox.loop is not loop:
+        _inbox = _Inbox(loop, [])
+    if said is Said.SUCCESS and exit_code:
+        said = Said.FAIL
+    text = text[:MAX_TEXT_CHARS].replace("\0", "\ufffd")  # U+0000 is what PostgreSQL holds in no text
+    call = _Waiting(key, said, exit_code, text, time.time_ns() // 1_000_000 if at_ms is None else at_ms, loop.create_future())
+    _inbox.waiting.append(call)
+    if _inbox.writer is None:
+        _inbox.writer = loop.create_task(_write_all(_inbox))
+    if not await call.written:
+        raise _unknown()
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such heartbeat.")
+
+
+async def _write_all(inbox: _Inbox) -> None:
+    try:
+        while inbox.waiting:
+            await asyncio.sleep(GATHER_S)
+            batch, inbox.waiting = inbox.waiting[:BATCH], inbox.waiting[BATCH:]
+            try:
+                known = await _write(batch)
+            except Exception as error:  # whatever the database raises is each caller's to tell
+                for call in batch:
+                    if not call.written.done():  # its client may be gone
+                        call.written.set_exception(error)
+                continue
+            for call in batch:
+                if not call.written.done():
+                    call.written.set_result(call.key in known)
+            for monitor_id in sorted(set(known.values())):
+                await engine_orders.beat(monitor_id)
+    finally:
+        inbox.writer = None
+
+
+async def _write(batch: Sequence[_Waiting]) -> dict[str, int]:
+    """Write a batch in one transaction; return the monitor of each key that there is."""
+    async with transaction() as db:
+        rows = await _rows(db, {call.key for call in batch})
+        written = [_take(rows[call.key], call) for call in batch if call.key in rows]
+        if written:
+            # Core statements on the connection: many rows each, and nothing to load.
+            connection = await db.connection()
+            await connection.execute(insert(HeartbeatCall), written)
+            changed = [
+                {
+                    "id_": row.monitor_id,
+                    "started": row.started_ms,
+                    "succeeded": row.succeeded_ms,
+                    "failed": row.failed_ms,
+                    "code": row.exit_code,
+                }
+                for row in rows.values()
+            ]
+            await connection.execute(_UPDATE, changed)
+            await connection.execute(_TRIM, [{"of": row.monitor_id} for row in rows.values()])
+    return {key: row.monitor_id for key, row in rows.items()}
+
+
+async def _rows(db: AsyncSession, keys: set[str]) -> dict[str, Heartbeat]:
+    # Locked, in one order: two processes may write calls of the same heartbeats.
+    query = (
+        select(Heartbeat)
+        .join(Monitor, col(Monitor.id) == Heartbeat.monitor_id)
+        .where(col(Heartbeat.key).in_(keys), col(Monitor.deleted_at).is_(None))
+        .order_by(col(Heartbeat.monitor_id))
+        .with_for_update(of=Heartbeat)
+    )
+    found = {row.key: row for row in await db.exec(query)}
+    for row in found.values():
+        db.expunge(row)  # what changes is written by one statement for all
+    return found
+
+
+def _take(row: Heartbeat, call: _Waiting) -> dict[str, object]:
+    """Put a call into its heartbeat's row; return the row of its history.
+
+    Calls count in the order in which they come, whatever the clock says: no time of an earlier one stands after this one's.
+    """
+    took_ms = None
+    at_ms = call.at_ms
+    if call.said in (Said.SUCCESS, Said.FAIL):
+        running = row.started_ms is not None and row.started_ms > max(row.succeeded_ms or 0, row.failed_ms or 0)
+        if running and row.started_ms is not None and row.started_ms <= at_ms:
+            took_ms = at_ms - row.started_ms
+        row.started_ms = _at_most(row.started_ms, at_ms)
+        if call.said is Said.SUCCESS:
+            row.succeeded_ms, row.failed_ms = at_ms, _at_most(row.failed_ms, at_ms - 1)
+        else:
+            row.succeeded_ms, row.failed_ms = _at_most(row.succeeded_ms, at_ms - 1), at_ms
+        row.exit_code = call.exit_code
+    elif call.said is Said.START:
+        row.started_ms = at_ms
+        row.succeeded_ms, row.failed_ms = _at_most(row.succeeded_ms, at_ms - 1), _at_most(row.failed_ms, at_ms - 1)
+    return {
+        "monitor_id": row.monitor_id,
+        "at_ms": at_ms,
+        "kind": call.said.value,
+        "exit_code": call.exit_code,
+        "took_ms": took_ms,
+        "text": call.text,
+    }
+
+
+def _at_most(ms: int | None, most_ms: int) -> int | None:
+    return None if ms is None else min(ms, most_ms)
+
+
+_UPDATE = (
+    update(Heartbeat)
+    .where(col(Heartbeat.monitor_id) == bindparam("id_"))
+    .values(
+        started_ms=bindparam("started"), succeeded_ms=bindparam("succeeded"), failed_ms=bindparam("failed"), exit_code=bindparam("code")
+    )
+)
+_OLDEST_KEPT = (
+    select(HeartbeatCall.id).where(HeartbeatCall.monitor_id == bindparam("of")).order_by(col(HeartbeatCall.id).desc()).offset(KEPT).limit(1)
+)
+_TRIM = delete(HeartbeatCall).where(
+    col(HeartbeatCall.monitor_id) == bindparam("of"), col(HeartbeatCall.id) <= _OLDEST_KEPT.scalar_subquery()
+)
