@@ -13,9 +13,10 @@ from typing import Any
 import jsonpath_rfc9535
 import jsonschema_rs
 import regex
-from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from app.core.exchange import Exchange, header_values
+from app.core.html import shallow
 
 PATTERN_TIMEOUT_S = 0.05  # checks share a thread
 MAX_FOUND_CHARS = 200
@@ -132,7 +133,7 @@ def check(assertion: Assertion, answer: Answer) -> Finding:
     """Look at one answer. Never raises: what cannot be looked at did not hold."""
     try:
         found = _look(assertion, answer)
-    except _Unlooked as error:
+    except Unlooked as error:
         return Finding(assertion, False, "", str(error))
     if assertion.subject is Subject.SCHEMA:
         return _by_schema(assertion, found)
@@ -145,15 +146,15 @@ def check(assertion: Assertion, answer: Answer) -> Finding:
     return Finding(assertion, held, _shown(found))
 
 
-class _Unlooked(Exception):
+class Unlooked(Exception):
     """What is asserted of cannot be had from this answer."""
 
 
-class _Absent:
+class Absent:
     """Stands for what is not there."""
 
 
-_ABSENT = _Absent()
+ABSENT = Absent()
 
 # RFC 9535 without match() and search(): their patterns would run without a time limit. The operator "matches" has one.
 _PATHS = jsonpath_rfc9535.JSONPathEnvironment()
@@ -167,49 +168,56 @@ def _look(assertion: Assertion, answer: Answer) -> Any:
             return exchange.status
         case Subject.HEADER:
             values = header_values(exchange.response.headers, target) if exchange.response else []
-            return ", ".join(values) if values else _ABSENT
+            return ", ".join(values) if values else ABSENT
         case Subject.BODY:
             return exchange.text()
         case Subject.JSON:
-            return _json_at(_json(exchange), target)
+            return json_at(json_of(exchange), target)
         case Subject.SCHEMA:
-            return _json(exchange)
+            return json_of(exchange)
         case Subject.SELECTOR:
-            node = LexborHTMLParser(exchange.text()).css_first(target)
-            return node.text(separator=" ", strip=True) if node else _ABSENT
+            node = element_at(exchange, target)
+            return node.text(separator=" ", strip=True) if node else ABSENT
         case Subject.TITLE:
-            node = LexborHTMLParser(exchange.text()).css_first("title")
+            node = element_at(exchange, "title")
             return node.text(strip=True) if node else ""
         case Subject.WEIGHT:
             if exchange.truncated:
-                raise _Unlooked(f"the body is larger than the {len(exchange.body)} bytes that are read")
+                raise Unlooked(f"the body is larger than the {len(exchange.body)} bytes that are read")
             return len(exchange.body)
         case Subject.LATENCY:
             return round(exchange.timing.total_ms, 1)
         case Subject.CERTIFICATE:
             if answer.certificate_days is None:
-                raise _Unlooked("the connection is not encrypted")
+                raise Unlooked("the connection is not encrypted")
             return round(answer.certificate_days, 1)
 
 
-def _json(exchange: Exchange) -> Any:
+def element_at(exchange: Exchange, selector: str) -> LexborNode | None:
+    """Return the first element that a CSS selector finds in the body, read as HTML."""
+    # The parser's time grows with the square of the depth: without the cut, 1 MB of open tags would take minutes.
+    return LexborHTMLParser(shallow(exchange.text().replace("\0", ""))).css_first(selector)
+
+
+def json_of(exchange: Exchange) -> Any:
+    """Return the body read as JSON. Raises Unlooked when it is none, or too large."""
     if exchange.truncated or len(exchange.body) > _MAX_JSON_BYTES:
-        raise _Unlooked("the body is too large to be read as JSON")
+        raise Unlooked("the body is too large to be read as JSON")
     try:
         return json.loads(exchange.text())
     except (ValueError, RecursionError):
-        raise _Unlooked("the body is not JSON") from None
+        raise Unlooked("the body is not JSON") from None
 
 
-def _json_at(data: Any, path: str) -> Any:
-    """Return the value at a path: the only one, or the list of all; _ABSENT when there is none."""
+def json_at(data: Any, path: str) -> Any:
+    """Return the value at a path: the only one, or the list of all; ABSENT when there is none."""
     if not path:
         return data
     try:
         values = _path(path).find(data).values()
     except (jsonpath_rfc9535.JSONPathError, RecursionError):
-        raise _Unlooked("the path cannot be followed in this body") from None
-    return _ABSENT if not values else values[0] if len(values) == 1 else values
+        raise Unlooked("the path cannot be followed in this body") from None
+    return ABSENT if not values else values[0] if len(values) == 1 else values
 
 
 def _by_schema(assertion: Assertion, data: Any) -> Finding:
@@ -226,8 +234,8 @@ def _by_schema(assertion: Assertion, data: Any) -> Finding:
 def _holds(assertion: Assertion, found: Any) -> bool:
     operator, value = assertion.operator, assertion.value
     if operator in _THERE:
-        return (found is not _ABSENT) == (operator is Operator.EXISTS)
-    if found is _ABSENT:
+        return (found is not ABSENT) == (operator is Operator.EXISTS)
+    if found is ABSENT:
         return operator in (Operator.IS_NOT, Operator.CONTAINS_NOT)
     if assertion.subject is Subject.STATUS:
         return any(found in span for span in _ranges(value)) == (operator is Operator.IS)
@@ -236,7 +244,7 @@ def _holds(assertion: Assertion, found: Any) -> bool:
             raise ValueError
         number = float(found)
         return number < float(value) if operator is Operator.BELOW else number > float(value)
-    text = _plain(found)
+    text = plain(found)
     match operator:
         case Operator.IS:
             return text == value
@@ -247,16 +255,16 @@ def _holds(assertion: Assertion, found: Any) -> bool:
         case Operator.CONTAINS_NOT:
             return value not in text
         case _:
-            return _pattern(value).search(text, timeout=PATTERN_TIMEOUT_S) is not None
+            return pattern(value).search(text, timeout=PATTERN_TIMEOUT_S) is not None
 
 
-def _plain(found: Any) -> str:
+def plain(found: Any) -> str:
     """Return a value as people write it: texts bare, the rest as JSON."""
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
 def _shown(found: Any) -> str:
-    return "nothing" if found is _ABSENT else _shortened(_plain(found))
+    return "nothing" if found is ABSENT else _shortened(plain(found))
 
 
 def _shortened(text: str) -> str:
@@ -277,7 +285,7 @@ def _check(assertion: Assertion) -> None:
     elif subject is Subject.SCHEMA:
         _schema(value)
     elif operator is Operator.MATCHES:
-        _pattern(value)
+        pattern(value)
     elif operator in _NUMBER:
         _number(value)
     if subject is Subject.JSON and assertion.target:
@@ -314,7 +322,8 @@ def _ranges(text: str) -> tuple[range, ...]:
 
 
 @lru_cache(maxsize=256)
-def _pattern(text: str) -> "regex.Pattern[str]":
+def pattern(text: str) -> "regex.Pattern[str]":
+    """Return a compiled pattern, to be searched with `timeout=PATTERN_TIMEOUT_S`. Raises BadAssertion for what is none."""
     try:
         return regex.compile(text)
     except (regex.error, RecursionError) as error:

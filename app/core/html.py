@@ -153,7 +153,7 @@ def read_page(exchange: Exchange) -> PageFacts:
 @lru_cache(maxsize=32)
 def _read(body: bytes, content_type: str, url: str) -> PageFacts:
     text = decode_page(body, content_type)[:MAX_PAGE_CHARS].replace("\0", "")
-    parser = LexborHTMLParser(_shallow(text))
+    parser = LexborHTMLParser(shallow(text))
     base = _base(parser, url)
     nodes = parser.css("script")[:MAX_SCRIPTS]
     scripts = (*(_script(node, base) for node in nodes), *_handlers(parser))
@@ -195,7 +195,7 @@ _NOT_NESTING = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "in
                           "html", "head", "body"})  # fmt: skip
 
 
-def _shallow(text: str) -> str:
+def shallow(text: str) -> str:
     """Cut the page where more than MAX_DEPTH elements stand open, because the parser's time grows with the square of that depth."""
     if text.count("<") <= MAX_DEPTH:
         return text
