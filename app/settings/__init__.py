@@ -27,6 +27,8 @@ PREFIX = "SEAMWATCH_"
 ROOT = Path(__file__).resolve().parent.parent.parent
 WEB = ROOT / os.environ.get("REFLEX_WEB_WORKDIR", ".web")  # where Reflex builds the pages
 MIN_SECRET_LENGTH = 32
+# Public resolvers of three operators, by address and over TLS's port, which most networks let out.
+ANCHORS = "1.1.1.1:443, 8.8.8.8:443, 9.9.9.9:443"
 
 
 class BadSetting(ValueError):
@@ -61,6 +63,9 @@ class Settings:
     join_open: bool  # whether anybody may join, into a workspace of their own
     vault_keys: tuple[str, ...] = field(repr=False)  # newest first; () when the file in the data directory holds them
     valkey_url: str = field(repr=False)  # "" for counters in memory
+    anchors: tuple[tuple[str, int], ...]  # (host, port) that answer as long as our own network works; () asks none
+    keep_results_days: int  # results one by one
+    keep_hours_days: int  # rollups of hours; those of days are kept for years
     trusted_proxies: int  # how many proxies stand in front; so many entries of X-Forwarded-For are believed
 
     @property
@@ -170,6 +175,17 @@ def _networks(text: str) -> tuple[str, ...]:
         return tuple(str(ipaddress.ip_network(entry.strip())) for entry in text.split(",") if entry.strip())
     except ValueError as error:
         raise BadSetting("LISTED_TARGETS", f"{error}. Write networks like 10.20.0.0/16, parted by commas.") from None
+
+
+def _anchors(text: str) -> tuple[tuple[str, int], ...]:
+    """Read host:port entries, parted by commas. "off" names none."""
+    found: list[tuple[str, int]] = []
+    for entry in () if text.lower() == "off" else filter(None, map(str.strip, text.split(","))):
+        host, _, port = entry.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+            raise BadSetting("ANCHORS", f"'{entry}' is not a host and a port like 9.9.9.9:443. Write 'off' to ask nobody.")
+        found.append((host.strip("[]"), int(port)))
+    return tuple(found)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -300,6 +316,9 @@ def load(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
         join_open=join_open,
         vault_keys=_vault_keys(get("VAULT_KEYS")),
         valkey_url=valkey_url,
+        anchors=_anchors(get("ANCHORS", ANCHORS)),
+        keep_results_days=_integer("KEEP_RESULTS_DAYS", get("KEEP_RESULTS_DAYS", "7"), 1, 366, "a number of days"),
+        keep_hours_days=_integer("KEEP_HOURS_DAYS", get("KEEP_HOURS_DAYS", "90"), 1, 3660, "a number of days"),
         trusted_proxies=_integer("TRUSTED_PROXIES", get("TRUSTED_PROXIES", "0"), 0, 10, "a number of proxies"),
     )
 
