@@ -49,8 +49,8 @@ HOURLY = Pace(3600, retries=1, retry_interval_s=60, down=1)
 SIX_HOURS = Pace(6 * 3600, retries=1, retry_interval_s=60, down=1)
 DAILY = Pace(86_400, timeout_s=30, retries=1, retry_interval_s=60, down=1)
 # What compares with the run before says so once: the next run compares with what it found.
-CHANGE = Pace(300, timeout_s=30, down=1)
-SCAN = Pace(86_400, timeout_s=60, down=1)
+CHANGE = Pace(900, timeout_s=30, down=1)
+SCAN = Pace(86_400, timeout_s=600, down=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from app.core.exchange import Headers, Purpose, header_value
 from app.core.findings import SeamKind
 from app.core.plan import FOREIGN_ORIGIN
 from app.core.proposal import FIVE_MINUTES, MINUTE, Proposal, is_whole, named, path_of
+from app.core.redact import redact_header
 from app.core.report import CallReport, Report, RequestReport
 from app.core.urls import origin_of
 from app.core.verdict import FetchCall
 
 _SAFE = ("GET", "HEAD")
-_KEPT_VALUE = "x"  # in place of a value that was not kept: a verdict looks at names
+_ANY_VALUE = "x"  # in place of a value that was not kept: a verdict looks at names
 _USUAL_MS, _ROOM = 1000, 5  # a call may take a second, or five times what it took
 _STEPS_MS = (1000, 2000, 5000, 8000)
 
@@ -133,9 +134,14 @@ def _verdict(call: CallReport, report: Report, several: bool) -> Proposal:
 
 
 def _fetch(call: CallReport) -> FetchCall:
-    headers: Headers = tuple((name, value if is_whole(value) else _KEPT_VALUE) for name, value in call.headers)
+    headers: Headers = tuple((name, value if is_whole(value) else _stand_in(name)) for name, value in call.headers)
     mode = "no-cors" if call.type == "opaque" else "cors"
     return FetchCall(call.origin, call.url, call.method, headers, None, call.credentials, mode)
+
+
+def _stand_in(name: str) -> str:
+    # What can hold a secret stays empty: a made-up one would be taken for one, and kept in the vault.
+    return _ANY_VALUE if redact_header(name, _ANY_VALUE) == _ANY_VALUE else ""
 
 
 def _seen_by_strangers(report: Report, call: CallReport) -> tuple[bool, bool]:

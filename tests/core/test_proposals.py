@@ -130,14 +130,17 @@ def test_a_login_that_is_asked_for_is_watched_and_a_redirect_to_one_is_not_right
 
 
 def test_a_value_that_was_not_kept_is_neither_sent_nor_stored():
-    secret = call(headers=(("Authorization", "Bearer sha256:aabbccdd"), ("Accept", "application/json")))
+    secret = call(headers=(("Authorization", "Bearer sha256:aabbccdd"), ("X-Client", "…"), ("Accept", "application/json")))
     made = report(ANSWER, calls=(secret,))
     answers = one(made, Kind.API)
-    assert (answers.ticked, answers.why) == (False, "The value of Authorization was not kept. Add it, as {{secret.NAME}} if it is one.")
+    assert (answers.ticked, answers.why) == (
+        False,
+        "The value of Authorization and X-Client was not kept. Add it, as {{secret.NAME}} if it is one.",
+    )
     assert all("sha256" not in str(checks.dump(proposal.check)) for proposal in propose(made).proposals)
     verdict = one(made, Kind.CORS)
     assert isinstance(verdict.check, CorsCheck)
-    assert verdict.check.call.headers == (("Authorization", "x"), ("Accept", "application/json"))
+    assert verdict.check.call.headers == (("Authorization", ""), ("X-Client", "x"), ("Accept", "application/json"))
 
 
 def test_an_address_that_held_a_secret_is_not_proposed_and_the_notes_say_so():
