@@ -12,6 +12,7 @@ import ssl
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,10 +23,23 @@ from app.core.exchange import Failure, Headers
 from app.net import failures
 from app.net.addresses import AddressPolicy, RefusedAddress
 from app.net.failures import NotConnected
-from app.net.transfer import CANCELLED, TOKEN, Received, Reply, Target, conclude, header_lines, never_resolves
+from app.net.transfer import (
+    CANCELLED,
+    TOKEN,
+    BadIdentity,
+    Identity,
+    Received,
+    Reply,
+    Target,
+    certificate_ends,
+    conclude,
+    header_lines,
+    never_resolves,
+    present,
+)
 from app.net.trust import client_context, default_ca_file
 
-__all__ = ["AddressPolicy", "Net", "NotConnected", "Received"]
+__all__ = ["AddressPolicy", "BadIdentity", "Identity", "Net", "NotConnected", "Received"]
 
 MAX_PER_HOST = 6  # as browsers do
 MAX_TOTAL = 32
@@ -95,6 +109,8 @@ class Net:
         max_body_bytes: int = 2_000_000,
         fresh: bool = False,
         verify: bool = True,
+        identity: Identity | None = None,
+        with_certificate: bool = False,
     ) -> Received:
         """Send one request and read the answer to its end or to the limit. Redirects are not followed.
 
@@ -105,9 +121,12 @@ class Net:
             headers: sent in this order with this case; Host (unless given) and Content-Length are added, nothing else.
             fresh: connect anew, and close the connection after the answer.
             verify: whether the certificate must be trusted and be the host's.
+            identity: who we are in the TLS handshake. Connects anew: what is granted to one is not for another.
+            with_certificate: tell until when the host's certificate is valid. Connects anew: only the handshake shows it.
 
         Raises:
             ValueError: the method or a header could not stand in a request (a line break, say).
+            BadIdentity: the client certificate or its key cannot be used.
             RuntimeError: this Net is closed.
         """
         if self._closed:
@@ -127,7 +146,13 @@ class Net:
             reply = Reply(self.policy, max_body_bytes)
             curl = self._free.pop() if self._free else pycurl.Curl()
             self._set_up(curl, reply, target, method, lines, body, timeout_s, connect_timeout_s)
-            if fresh:
+            if identity is not None:
+                present(curl, identity)
+            if with_certificate:
+                curl.setopt(pycurl.OPT_CERTINFO, 1)
+            if identity is not None or with_certificate:
+                curl.setopt(pycurl.SSL_SESSIONID_CACHE, 0)  # a resumed session shows no certificate, on either side
+            if fresh or identity is not None or with_certificate:
                 curl.setopt(pycurl.FRESH_CONNECT, 1)
                 curl.setopt(pycurl.FORBID_REUSE, 1)
             if not verify:
@@ -146,33 +171,68 @@ class Net:
                     return CANCELLED
                 raise
             received = conclude(curl, reply, target, code, message, timeout_s, connect_timeout_s)
+            if with_certificate and received.response is not None:
+                received = replace(received, certificate_ends=certificate_ends(curl))
             curl.reset()  # drops the callbacks, which hold the reply
             self._free.append(curl)
+            if code == pycurl.E_SSL_CERTPROBLEM and identity is not None:
+                raise BadIdentity("The client certificate and its key cannot be read, or are not a pair. Both are PEM texts.")
             return received
 
-    async def open_socket(self, host: str, port: int, *, timeout_s: float = 5) -> socket.socket:
+    async def addresses(self, host: str, port: int = 0, *, timeout_s: float = 5) -> tuple[str, ...]:
+        """Return the IP addresses of a host that may be contacted, in the resolver's order: for what is no TCP.
+
+        Raises:
+            NotConnected: the name has no address, or none that may be contacted.
+        """
+        found, refused = [], None
+        for _, _, _, address in await self._answers(host, port, timeout_s):
+            try:
+                self.policy.check(address[0], port)
+            except RefusedAddress as error:
+                refused = error
+            else:
+                found.append(address[0])
+        if not found:
+            raise NotConnected(*(failures.from_connect(refused, host, port) if refused else failures.unresolved(host))) from refused
+        return tuple(dict.fromkeys(found))
+
+    def open_datagram(self, ip: str, port: int) -> socket.socket:
+        """Return a non-blocking UDP socket that sends to, and hears from, this address only.
+
+        Raises:
+            NotConnected: it may not be contacted, or there is no route to it.
+        """
+        opened = None
+        try:
+            self.policy.check(ip, port)
+            opened = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM)
+            opened.setblocking(False)
+            opened.connect((ip, port))
+        except OSError as error:
+            if opened is not None:
+                opened.close()
+            raise NotConnected(*failures.from_connect(error, ip, port)) from error
+        return opened
+
+    async def open_socket(self, host: str, port: int, *, timeout_s: float = 5, own_protocol: bool = False) -> socket.socket:
         """Return a connected, non-blocking TCP socket; every DNS answer is checked and tried in turn.
+
+        Args:
+            own_protocol: what will be said there is that port's own protocol; see `AddressPolicy.check`.
 
         Raises:
             NotConnected: with the `Failure` and the words for it.
         """
-        if self._closed:
-            raise RuntimeError("Net is closed")
         clock = asyncio.get_running_loop().time
         ends = clock() + timeout_s
-        try:
-            async with asyncio.timeout_at(ends):
-                answers = await self._addresses(host, port)
-        except TimeoutError:
-            raise NotConnected(*failures.unresolved_in_time(host, timeout_s)) from None
-        except OSError as error:
-            raise NotConnected(*failures.from_connect(error, host, port)) from error
+        answers = await self._answers(host, port, timeout_s)
         told: OSError | None = None
         for place, (family, kind, protocol, address) in enumerate(answers):
             # Each answer gets its share of what is left, so that one dead address does not use up the time of the others.
             share_s = (ends - clock()) / (len(answers) - place)
             try:
-                return await self._connect(family, kind, protocol, address, share_s)
+                return await self._connect(family, kind, protocol, address, share_s, own_protocol)
             except OSError as error:  # also TimeoutError
                 # A refusal of ours says less than a target that was really tried.
                 if told is None or isinstance(told, RefusedAddress):
@@ -184,34 +244,69 @@ class Net:
         raise NotConnected(*failures.from_connect(told, host, port)) from told
 
     async def open_stream(
-        self, host: str, port: int, *, tls: bool, timeout_s: float = 5
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: bool,
+        timeout_s: float = 5,
+        server_name: str = "",
+        verify: bool = True,
+        http: bool = True,
+        own_protocol: bool = False,
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return streams over a checked socket, with TLS verified as for `request` if wanted.
+
+        Args:
+            server_name: whom the certificate must name; "" for the host.
+            verify: whether the certificate must be trusted and be that name's.
+            http: whether HTTP/1.1 is asked for in the handshake (ALPN).
+            own_protocol: as for `open_socket`.
 
         Raises:
             NotConnected: with the `Failure` and the words for it.
         """
         ends = asyncio.get_running_loop().time() + timeout_s
         if not tls:
-            return await asyncio.open_connection(sock=await self.open_socket(host, port, timeout_s=timeout_s))
-        try:
-            context = client_context(self.ca_file)
-        except OSError as error:
-            raise NotConnected(*failures.no_authorities()) from error
-        opened = await self.open_socket(host, port, timeout_s=timeout_s)
+            return await asyncio.open_connection(sock=await self.open_socket(host, port, timeout_s=timeout_s, own_protocol=own_protocol))
+        context = self.tls_context(verify=verify, http=http)
+        opened = await self.open_socket(host, port, timeout_s=timeout_s, own_protocol=own_protocol)
+        name = server_name or host
         try:
             async with asyncio.timeout_at(ends):
-                return await asyncio.open_connection(sock=opened, ssl=context, server_hostname=host)
+                return await asyncio.open_connection(sock=opened, ssl=context, server_hostname=name)
         except TimeoutError:
             raise NotConnected(Failure.TIMEOUT, f"{host} does not end the TLS handshake within {failures.seconds(timeout_s)}.") from None
         except OSError as error:
             if isinstance(error, ssl.SSLError):
-                raise NotConnected(*failures.from_handshake(error, host, port)) from error
+                raise NotConnected(*failures.from_handshake(error, name, port)) from error
             raise NotConnected(Failure.TLS, f"{host} broke off the TLS handshake on port {port}.") from error
+
+    def tls_context(self, *, verify: bool = True, http: bool = True) -> ssl.SSLContext:
+        """Return the TLS settings of our connections, for libraries that make the handshake themselves on a socket of ours.
+
+        Raises:
+            NotConnected: the list of authorities cannot be read: a fault of ours.
+        """
+        try:
+            return client_context(self.ca_file, verify=verify, http=http)
+        except OSError as error:
+            raise NotConnected(*failures.no_authorities()) from error
 
     def _stand_in(self, host: str, port: int) -> str | None:
         wanted = f"{host.lower()}:{port}"
         return next((ip.strip("[]") for name, ip in self.resolve.items() if name.lower() == wanted), None)
+
+    async def _answers(self, host: str, port: int, timeout_s: float) -> list[tuple[int, int, int, Any]]:
+        if self._closed:
+            raise RuntimeError("Net is closed")
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._addresses(host, port)
+        except TimeoutError:
+            raise NotConnected(*failures.unresolved_in_time(host, timeout_s)) from None
+        except OSError as error:
+            raise NotConnected(*failures.from_connect(error, host, port)) from error
 
     async def _addresses(self, host: str, port: int) -> list[tuple[int, int, int, Any]]:
         name = self._stand_in(host, port) or host
@@ -223,8 +318,8 @@ class Net:
             raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
         return [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
 
-    async def _connect(self, family: int, kind: int, protocol: int, address: Any, timeout_s: float) -> socket.socket:
-        self.policy.check(address[0], address[1])
+    async def _connect(self, family: int, kind: int, protocol: int, address: Any, timeout_s: float, own_protocol: bool) -> socket.socket:
+        self.policy.check(address[0], address[1], own_protocol=own_protocol)
         opened = socket.socket(family, kind, protocol)
         try:
             opened.setblocking(False)

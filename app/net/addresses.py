@@ -158,12 +158,13 @@ class AddressPolicy:
         object.__setattr__(self, "_allowed", tuple(ipaddress.ip_network(network) for network in self.allow))
         object.__setattr__(self, "_listeners", tuple((unwrap(ipaddress.ip_address(ip)), port) for ip, port in self.own))
 
-    def check(self, ip: str, port: int) -> None:
+    def check(self, ip: str, port: int, *, own_protocol: bool = False) -> None:
         """Raise RefusedAddress, with words for the user, when this socket address may not be contacted.
 
         Args:
             ip: as in a socket address, numeric; an IPv6 zone is ignored.
-            port: 1 to 65535.
+            port: 1 to 65535; 0 for what has none (ICMP).
+            own_protocol: what will be said there is that port's own protocol, or nothing at all: closed ports are open to it.
         """
         try:
             place = _locate(ip)
@@ -177,7 +178,7 @@ class AddressPolicy:
             return
         # From here on one sentence for all refusals: which of them it was would map the inside of our network to a stranger.
         listed = self.mode == Mode.LISTED and (_within(place.inner, self._allowed) or _within(place.outer, self._allowed))
-        if place.never or not (listed or (place.public and port not in self.closed_ports)):
+        if place.never or not (listed or (place.public and (own_protocol or port not in self.closed_ports))):
             raise RefusedAddress("This address is private. Run Seamwatch inside that network, or drop a HAR file.")
 
     def _is_own(self, address: Address, port: int) -> bool:

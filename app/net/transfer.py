@@ -4,6 +4,7 @@ import functools
 import re
 import socket
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -47,6 +48,19 @@ class Received:
     failure_text: str = ""
     timing: Timing = NO_TIMING
     address: str = ""  # peer, "127.0.0.1:8000"
+    certificate_ends: datetime | None = None  # aware UTC; of the server's own certificate, where it was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A client certificate and its key: PEM texts, the key without a passphrase. They stay in memory."""
+
+    certificate: str = field(repr=False)
+    key: str = field(repr=False)
+
+
+class BadIdentity(ValueError):
+    """The client certificate, or its key, cannot be used; the text is for whoever wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +217,19 @@ def header_lines(headers: Headers) -> list[bytes]:
     return lines
 
 
+def present(curl: pycurl.Curl, identity: Identity) -> None:
+    """Show a client certificate in the TLS handshake.
+
+    Raises:
+        BadIdentity: the key has a passphrase, which nobody could type.
+    """
+    if "ENCRYPTED" in identity.key:
+        raise BadIdentity("The client certificate's key has a passphrase. Store it without one.")
+    curl.setopt(pycurl.SSLCERT_BLOB, identity.certificate)
+    curl.setopt(pycurl.SSLKEY_BLOB, identity.key)
+    curl.setopt(pycurl.KEYPASSWD, "")  # else OpenSSL may ask for one on the terminal, and wait
+
+
 def conclude(
     curl: pycurl.Curl, reply: Reply, target: Target, code: int, message: str, timeout_s: float, connect_timeout_s: float
 ) -> Received:
@@ -253,6 +280,16 @@ def conclude(
             scheme=target.scheme,
         )
     return Received(failure=failure, failure_text=text, timing=timing, address=address)
+
+
+def certificate_ends(curl: pycurl.Curl) -> datetime | None:
+    """Return until when the server's own certificate is valid; None without TLS. OPT_CERTINFO must have been set."""
+    chain = curl.getinfo(pycurl.INFO_CERTINFO)
+    text = next((value for name, value in chain[0] if name == "Expire date"), "") if chain else ""
+    try:
+        return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _phase_ms(curl: pycurl.Curl, phase: int) -> float:

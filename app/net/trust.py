@@ -49,8 +49,12 @@ def _certificates(path: str) -> set[bytes]:
 
 
 @functools.lru_cache(maxsize=8)
-def client_context(ca_file: str) -> ssl.SSLContext:
-    """Return the TLS settings for connections that libcurl does not make: verified, HTTP/1.1 only."""
+def client_context(ca_file: str, *, verify: bool = True, http: bool = True) -> ssl.SSLContext:
+    """Return the TLS settings for connections that libcurl does not make: verified, HTTP/1.1 only, unless asked otherwise."""
     context = ssl.create_default_context(cafile=ca_file)
-    context.set_alpn_protocols(["http/1.1"])
+    if http:
+        context.set_alpn_protocols(["http/1.1"])
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     return context
