@@ -46,6 +46,7 @@ class Rate(Enum):
     SOCKETS = 1200, 60, "tabs opened from your address"
     TAB_EVENTS = 400, 10, "clicks in this tab"
     ACCOUNT_EVENTS = 2000, 10, "clicks in your tabs"
+    TRY_CHECK = 60, 60, "checks run by hand by you"
     ERROR_REPORTS = 20, 60, "reports of errors from your address"
     PINGS = 600, 60, "calls of this heartbeat"
     PINGS_OF_ADDRESS = 60_000, 60, "calls of heartbeats from your address"  # a thousand jobs behind one address end on the minute
