@@ -77,3 +77,38 @@ async def net() -> AsyncIterator[Net]:
     """A Net that may reach loopback."""
     async with Net(AddressPolicy("private"), user_agent="Seamwatch/test") as opened:
         yield opened
+
+
+Listen = Callable[..., Awaitable[int]]
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Listen]:
+    """Start a server of any protocol: `await listen(handler)` gives it the streams at once. Returns its port."""
+    running: list[asyncio.Server] = []
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def start(handler: Handler, *, tls: ssl.SSLContext | None = None) -> int:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await handler(reader, writer)
+            except (OSError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                writer.transport.abort()
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(talk(reader, writer))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        listener = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+        running.append(listener)
+        return listener.sockets[0].getsockname()[1]
+
+    yield start
+    for listener in running:
+        listener.close()
+    for task in list(tasks):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -42,8 +42,27 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"core", "db", "live", "models", "net", "probes", "services", "settings"},
         SQL | {"cryptography", "joserfc", "limits", "pydantic", "webauthn"},
     ),
-    "net": ({"core", "net", "settings"}, {"pycurl", "certifi"}),
-    "probes": ({"core", "net", "probes"}, {"websockets", "h11"}),
+    # cryptography: which authority issued what
+    "net": ({"core", "net", "settings"}, {"pycurl", "certifi", "cryptography"}),
+    # one library a protocol; each works on a socket of net, or is given an address that net has judged
+    "probes": (
+        {"core", "net", "probes"},
+        {
+            "aiomysql",
+            "asyncpg",
+            "cryptography",
+            "dns",
+            "engineio",
+            "h11",
+            "icmplib",
+            "pymongo",
+            "pymysql",
+            "socketio",
+            "valkey",
+            "websockets",
+            "whois",
+        },
+    ),
     # db, live and settings not: the engine's reads and writes are services, too
     "engine": ({"core", "engine", "net", "probes", "services"}, {"taskiq"}),
     "walls": ({"services", "settings", "walls"}, {"starlette"}),

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import certifi
+from cryptography import x509
 
 # Where distributions keep their bundle; OpenSSL's own default comes first and differs between builds of Python.
 SYSTEM_BUNDLES = (
@@ -58,3 +59,17 @@ def client_context(ca_file: str, *, verify: bool = True, http: bool = True) -> s
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+@functools.lru_cache(maxsize=2)
+def authorities(ca_file: str) -> dict[bytes, tuple[x509.Certificate, ...]]:
+    """Return the trusted authorities by the DER of their names."""
+    found: dict[bytes, tuple[x509.Certificate, ...]] = {}
+    for pem in _certificates(ca_file):
+        try:
+            certificate = x509.load_pem_x509_certificate(pem)
+            name = certificate.subject.public_bytes()
+        except ValueError:  # one that this library is too strict for
+            continue
+        found[name] = (*found.get(name, ()), certificate)
+    return found

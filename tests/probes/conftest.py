@@ -1,3 +1,3 @@
-from tests.loopback import net, serve
+from tests.loopback import listen, net, serve
 
-__all__ = ["net", "serve"]
+__all__ = ["listen", "net", "serve"]
