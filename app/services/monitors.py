@@ -25,8 +25,8 @@ from app.services.monitor_form import Draft, Faults, Form, defaults
 from app.services.rates import Rate
 
 __all__ = [
-    "BulkChange", "Draft", "MonitorDetail", "bulk", "change", "check_now", "clone", "create", "defaults", "delete", "get", "patch", "pause",
-    "purge", "restore", "resume",
+    "BulkChange", "Draft", "MonitorDetail", "add_all", "bulk", "change", "check_now", "clone", "create", "defaults", "delete", "get", "patch",
+    "pause", "purge", "restore", "resume",
 ]  # fmt: skip
 
 AT_MOST = 20_000  # of one workspace
@@ -175,6 +175,22 @@ async def create(actor: Actor | None, draft: Draft) -> MonitorDetail:
         detail = await detail_of(db, actor, row, made)
     await engine_orders.changed(_ids([row]))
     return detail
+
+
+async def add_all(db: AsyncSession, actor: Actor, forms: Sequence[Form]) -> list[Monitor]:
+    """Add monitors in the transaction of a caller who holds the workspace's lock, and who tells the engine after it.
+
+    Raises:
+        Invalid, Forbidden, Limited: as `create`.
+    """
+    await _room_for_more(db, actor, len(forms))
+    rows = []
+    for form in forms:
+        check, _ = await monitor_secrets.stored(db, actor, form.name, form.check, None)
+        row = await _add(db, actor, form, check, await _places(db, actor, form))
+        audit.record(db, actor, Did.MONITOR_ADDED, _named(row), after=_summary(row))
+        rows.append(row)
+    return rows
 
 
 async def _add(db: AsyncSession, actor: Actor, form: Form, check: Check, places: dict[str, int | None]) -> Monitor:

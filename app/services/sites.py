@@ -106,15 +106,20 @@ def _address(url: object, field: str) -> str:
         raise Invalid(field, str(error)) from error
 
 
+async def room_for_one(db: AsyncSession, actor: Actor) -> None:
+    """Raise Limited when the workspace has as many sites as it can have. The caller holds its lock."""
+    count = select(func.count()).select_from(Site).where(Site.workspace_id == actor.workspace_id)
+    if (await db.exec(count)).one() >= AT_MOST:
+        raise Limited(f"A workspace can have {AT_MOST} sites.")
+
+
 async def create(actor: Actor | None, name: str, page_url: str, api_url: str = "") -> str:
     """Add a site and return its id. Raises Invalid by field, Limited."""
     actor = require(actor, Action.CHANGE_MONITORS)
     columns = _read(name, page_url, api_url)
     async with transaction() as db:
         await memberships.lock(db, actor.workspace_id)
-        count = select(func.count()).select_from(Site).where(Site.workspace_id == actor.workspace_id)
-        if (await db.exec(count)).one() >= AT_MOST:
-            raise Limited(f"A workspace can have {AT_MOST} sites.")
+        await room_for_one(db, actor)
         row = Site(workspace_id=actor.workspace_id, **columns)
         db.add(row)
         audit.record(db, actor, Did.SITE_ADDED, row.name, after=_words(row))
