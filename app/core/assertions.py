@@ -211,13 +211,18 @@ def json_of(exchange: Exchange) -> Any:
 
 def json_at(data: Any, path: str) -> Any:
     """Return the value at a path: the only one, or the list of all; ABSENT when there is none."""
+    values = all_at(data, path)
+    return ABSENT if not values else values[0] if len(values) == 1 else values
+
+
+def all_at(data: Any, path: str) -> list[Any]:
+    """Return every value at a JSONPath; the data itself for no path. Raises Unlooked when the body is nested too deeply."""
     if not path:
-        return data
+        return [data]
     try:
-        values = _path(path).find(data).values()
+        return list(_path(path).find(data).values())
     except (jsonpath_rfc9535.JSONPathError, RecursionError):
         raise Unlooked("the path cannot be followed in this body") from None
-    return ABSENT if not values else values[0] if len(values) == 1 else values
 
 
 def _by_schema(assertion: Assertion, data: Any) -> Finding:

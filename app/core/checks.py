@@ -87,6 +87,18 @@ class Capture:
             raise ValueError("A captured value has a name of letters, digits and underscores.")
         if not self.path:
             raise ValueError("Say where the value stands.")
+        # The same reading as of assertions, so that both are refused in the same words.
+        match self.source:
+            case CaptureFrom.HEADER:
+                check_headers(((self.path, ""),))
+            case CaptureFrom.JSON:
+                Assertion(Subject.JSON, Operator.EXISTS, target=self.path)
+            case CaptureFrom.HTML:
+                Assertion(Subject.SELECTOR, Operator.EXISTS, target=self.path)
+            case CaptureFrom.REGEX:
+                Assertion(Subject.BODY, Operator.MATCHES, self.path)
+            case CaptureFrom.COOKIE:
+                pass
 
 
 @dataclass(frozen=True, slots=True)

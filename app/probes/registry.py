@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.checked import Checked
 from app.core.checks import Check, Kind
-from app.probes import http_check, tcp_check, tls_check
+from app.probes import flow_check, http_check, tcp_check, tls_check
 from app.probes.tools import Tools
 
 Probe = Callable[[Any, Tools], Awaitable[Checked]]
@@ -13,6 +13,7 @@ Probe = Callable[[Any, Tools], Awaitable[Checked]]
 PROBES: dict[Kind, Probe] = {
     Kind.PAGE: http_check.run,
     Kind.API: http_check.run,
+    Kind.FLOW: flow_check.run,
     Kind.TLS: tls_check.run,
     Kind.TCP: tcp_check.run,
 }
