@@ -13,6 +13,7 @@ from app.pages import (
     audit_log,
     compare,
     cors_lab,
+    engine,
     findings,
     landing,
     members,
@@ -31,6 +32,7 @@ from app.pages import (
 from app.state import gate, sockets
 from app.state.audit_log import AuditLogState
 from app.state.compare import CompareState
+from app.state.engine import EngineViewState
 from app.state.lab import LabState
 from app.state.landing import LandingState
 from app.state.members import MembersState
@@ -124,4 +126,5 @@ app.add_page(tokens.page, route="/settings/tokens", title="Tokens · Seamwatch",
 app.add_page(
     stored_secrets.page, route="/settings/secrets", title="Secrets · Seamwatch", on_load=[SessionState.load, StoredSecretsState.load]
 )
+app.add_page(engine.page, route="/settings/engine", title="Engine · Seamwatch", on_load=[SessionState.load, EngineViewState.load])
 app.add_page(audit_log.page, route="/settings/audit", title="Audit log · Seamwatch", on_load=[SessionState.load, AuditLogState.load])

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import reflex as rx
 from reflex.style import color_mode, set_color_mode
-from reflex.vars import ObjectVar
+from reflex.vars import NumberVar, ObjectVar
 from reflex_components_core.core.banner import has_connection_errors
 
 from app.components.button import button, link_button
@@ -23,10 +23,20 @@ class NavItem:
     word: str
     href: str
     icon: IconName
+    count: NumberVar[int] | None = None
+    bad: str = ""  # stands behind a count that is bad news: "open"
 
 
-# Later pages slot in here, in this order: Overview, Sites, Monitors, Incidents, Status pages, CORS lab.
-NAV = (NavItem("Scans", "/scans", "layers"), NavItem("CORS lab", "/cors", "flask"))
+# Status pages slot in after the incidents.
+NAV = (
+    NavItem("Overview", "/overview", "grid"),
+    NavItem("Sites", "/sites", "layers", SessionState.sites),
+    NavItem("Monitors", "/monitors", "activity", SessionState.monitors),
+    NavItem("Incidents", "/incidents", "bell", SessionState.open_incidents, "open"),
+    NavItem("Scans", "/scans", "search"),
+    NavItem("CORS lab", "/cors", "flask"),
+)
+_AT_THE_BOTTOM = 4  # of them; the others are under "More"
 SETTINGS = NavItem("Settings", "/settings/profile", "sliders")
 PUBLIC_NAV = (NavItem("Scan", "/", "search"), NavItem("CORS lab", "/cors", "flask"), NavItem("Findings", "/findings", "list"))
 
@@ -81,7 +91,15 @@ def _current(here: bool) -> dict[str, Any]:
 
 def _nav_link(item: NavItem, current: str) -> rx.Component:
     attrs = _current(item.href == current)
-    return rx.el.li(rx.el.a(icon(item.icon), item.word, href=item.href, class_name="nav", **attrs))
+    return rx.el.li(rx.el.a(icon(item.icon), item.word, _count(item), href=item.href, class_name="nav", **attrs))
+
+
+def _count(item: NavItem) -> Any:
+    """Return how many there are; nothing while there are none."""
+    if item.count is None:
+        return None
+    shown = rx.el.span(item.count, f" {item.bad}", class_name="n bad") if item.bad else rx.el.span(item.count, class_name="n")
+    return rx.cond(item.count > 0, shown)
 
 
 def _workspace_button(*, phone: bool = False) -> rx.Component:
@@ -148,12 +166,16 @@ def _workspace_menu(here: str) -> rx.Component:
 
 
 def _user_menu() -> rx.Component:
-    """The menu of the account, opened by the browser's own popover: no script."""
+    """The menu of the account, opened by the browser's own popover: no script. On phones it holds the places that do not fit below."""
+    more = (*NAV[_AT_THE_BOTTOM:], SETTINGS)
     return popover(
         rx.el.div(
             rx.el.b(SessionState.name),
             rx.el.div(SessionState.role_words, " in ", SessionState.workspace, class_name="s f any"),
             class_name="who",
+        ),
+        rx.el.ul(
+            *(rx.el.li(rx.el.a(icon(item.icon), item.word, href=item.href, class_name="nav")) for item in more), class_name="more-places"
         ),
         rx.el.a(icon("user"), "Profile", href="/settings/profile", class_name="nav"),
         rx.el.a(icon("window"), "Sessions", href="/settings/sessions", class_name="nav"),
@@ -213,7 +235,7 @@ def _account(*, class_name: str, phone: bool = False) -> rx.Component:
     return rx.cond(
         SessionState.signed_in,
         rx.el.button(
-            *((icon("user"), "Account") if phone else (rx.el.span(SessionState.initials, class_name="av", aria_hidden="true"), words)),
+            *((icon("more"), "More") if phone else (rx.el.span(SessionState.initials, class_name="av", aria_hidden="true"), words)),
             type="button",
             custom_attrs=opens(_ACCOUNT),
             class_name=class_name,
@@ -238,13 +260,20 @@ def _side(current: str) -> rx.Component:
 
 
 def _bottom_bar(current: str) -> rx.Component:
-    """At most five places; what does not fit goes under the settings."""
+    """Five places; what does not fit goes into the last one's menu."""
 
     def place(item: NavItem) -> rx.Component:
-        return rx.el.li(rx.el.a(icon(item.icon), item.word, href=item.href, **_current(item.href == current)))
+        dot = (
+            rx.cond(item.count > 0, rx.el.span(item.count, class_name="badge", aria_hidden="true"))
+            if item.bad and item.count is not None
+            else None
+        )
+        return rx.el.li(
+            rx.el.a(rx.el.span(icon(item.icon), dot, class_name="at"), item.word, href=item.href, **_current(item.href == current))
+        )
 
     return rx.el.nav(
-        rx.el.ul(*map(place, NAV), rx.cond(SessionState.signed_in, place(SETTINGS)), rx.el.li(_account(class_name="", phone=True))),
+        rx.el.ul(*map(place, NAV[:_AT_THE_BOTTOM]), rx.el.li(_account(class_name="", phone=True))),
         aria_label="Main, at the bottom",
         class_name="bar",
     )
@@ -301,7 +330,7 @@ def public_shell(*content: Any, current: str = "", foot: Any = None, main_class:
             rx.el.nav(rx.el.ul(*(_nav_text(item, current) for item in PUBLIC_NAV)), aria_label="Main", class_name="desk"),
             rx.el.span(class_name="grow"),
             theme_button(),
-            rx.cond(SessionState.signed_in, link_button("Your scans", href="/scans"), link_button("Sign in", href="/sign-in")),
+            rx.cond(SessionState.signed_in, link_button("Overview", href="/overview"), link_button("Sign in", href="/sign-in")),
             class_name="top",
         ),
         rx.el.main(*content, id="main", tab_index=-1, class_name=main_class),

@@ -51,6 +51,9 @@ class SessionState(rx.State):
     workspaces: rx.Field[list[WorkspaceView]] = rx.field(default_factory=list)  # at most PAGE_ROWS, the current one among them
     more_workspaces: rx.Field[int] = rx.field(0)  # how many are not listed
     may_create: rx.Field[bool] = rx.field(False)
+    monitors: rx.Field[int] = rx.field(0)  # of the workspace, as the next two
+    sites: rx.Field[int] = rx.field(0)
+    open_incidents: rx.Field[int] = rx.field(0)
 
     @rx.event
     @gate.public

@@ -24,6 +24,11 @@ def when(moment: datetime) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
+def when_ms(at_ms: int) -> str:
+    """Return a moment in ms since 1970 as "22 Nov 2026, 08:14 UTC"."""
+    return when(datetime.fromtimestamp(at_ms / 1000, UTC))
+
+
 def day(moment: datetime) -> str:
     """Return "22 Nov 2026", in UTC."""
     at = moment.astimezone(UTC)
