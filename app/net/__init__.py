@@ -20,7 +20,7 @@ import pycurl
 from pycurl.async_multi import AsyncCurlMulti
 
 from app.core.exchange import Failure, Headers
-from app.net import failures
+from app.net import failures, waiting
 from app.net.addresses import AddressPolicy, RefusedAddress
 from app.net.failures import NotConnected
 from app.net.transfer import (
@@ -337,8 +337,26 @@ class Net:
         key = (target.host, target.port)
         self._users[key] += 1
         try:
-            async with self._hosts[key], self._total:
+            host = self._hosts[key]
+            # Not measured where nobody waits, which is the rule.
+            measured = waiting.of_task() if host.locked() or self._total.locked() else None
+            began = measured.begin() if measured else 0.0
+            try:
+                # The host's first: who waits for a slow host must not hold what others could use.
+                await host.acquire()
+                try:
+                    await self._total.acquire()
+                except BaseException:
+                    host.release()
+                    raise
+            finally:
+                if measured:
+                    measured.end(began)
+            try:
                 yield
+            finally:
+                self._total.release()
+                host.release()
         finally:
             self._users[key] -= 1
             if not self._users[key]:

@@ -1,5 +1,6 @@
 """One HTTP transfer as plain values: the URL and headers that go in, and the answer collected from libcurl's callbacks."""
 
+import errno
 import functools
 import re
 import socket
@@ -26,6 +27,8 @@ STATUS_LINE = re.compile(r"HTTP/(\d(?:\.\d)?) (\d{3})(?: ?(.*))?", re.DOTALL)
 HTTP_URL = re.compile(r"https?://(?P<authority>[^/?#\\\s]+)(?=[/?#]|$)", re.IGNORECASE)
 
 
+# What is lacking when this machine cannot open a socket: nothing that a target is to blame for.
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 AS_IS = "".join(map(chr, range(0x21, 0x7F)))  # everything printable but the space
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -122,6 +125,7 @@ class Reply:
     __slots__ = (
         "body",
         "complete",
+        "exhausted",
         "flood",
         "header_bytes",
         "lines",
@@ -144,6 +148,7 @@ class Reply:
         self.overflow = False
         self.permitted = False  # at least one address passed the check
         self.refused = ""  # words of the last refusal
+        self.exhausted = ""  # why this machine could not even open a socket
 
     def open_socket(self, _purpose: int, address: Any) -> _Opened | int:
         try:
@@ -152,7 +157,12 @@ class Reply:
             self.refused = str(error)
             return pycurl.SOCKET_BAD  # libcurl goes on to the next DNS answer
         self.permitted = True
-        return _Opened(socket.socket(address.family, address.socktype, address.protocol))
+        try:
+            return _Opened(socket.socket(address.family, address.socktype, address.protocol))
+        except OSError as error:
+            if error.errno in OURS:
+                self.exhausted = error.strerror or "out of resources"
+            return pycurl.SOCKET_BAD
 
     def take_header(self, raw: bytes) -> int | None:
         self.header_bytes += len(raw)
@@ -260,6 +270,8 @@ def conclude(
     host, port = target.host, target.port
     if reply.flood:
         failure, text = failures.flooded(host)
+    elif reply.exhausted:
+        failure, text = Failure.CANCELLED, f"Seamwatch could not open a connection: {reply.exhausted}."
     elif reply.refused and not reply.permitted:
         failure, text = Failure.REFUSED_ADDRESS, reply.refused
     elif code == pycurl.E_OPERATION_TIMEDOUT:
