@@ -22,13 +22,22 @@ _TRI = {True: "yes", False: "no", None: ""}
 class Form:
     """What a form holds: texts by path, and the rows of each list in order."""
 
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)  # as the fields were filled: what is typed stays in the browser
+    typed: dict[str, str] = field(default_factory=dict)  # as they were submitted last: it may hold secrets, and is never shown
     rows: dict[str, list[int]] = field(default_factory=dict)
     next_row: int = 1
 
+    def text(self, path: str) -> str:
+        return self.typed.get(path, self.values.get(path, ""))
+
+    def put(self, path: str, text: str) -> None:
+        """Fill a field anew."""
+        self.values[path] = text
+        self.typed.pop(path, None)
+
     def shown(self, one: Field, owner: str) -> bool:
         """Whether a field is there, by what others hold."""
-        return all(self.values.get(owner + path, "") in values for path, values in one.when)
+        return all(self.text(owner + path) in values for path, values in one.when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +144,9 @@ def take(sections: Sections, form: Form, sent: Mapping[str, Any]) -> None:
             value = sent.get(name)
             if isinstance(value, str):
                 # A form is submitted with CRLF at the end of its lines.
-                form.values[name] = value[:MAX_CHARS].replace("\r\n", "\n")
+                form.typed[name] = value[:MAX_CHARS].replace("\r\n", "\n")
             elif one.shape is Shape.CHECK:
-                form.values[name] = ""
+                form.typed[name] = ""
 
 
 def fields_of(sections: Sections, form: Form) -> Iterator[tuple[Field, str]]:
@@ -200,11 +209,11 @@ def _collect_field(one: Field, owner: str, place: str, into: dict[str, Any], for
             _put(into, one.path, one.absent)
         return ""
     read.places[place + one.path] = path
-    text = form.values.get(path, "")
+    text = form.text(path)
     if one.switch and not text:
         return one.path
     try:
-        value = _value(one, text, form.values.get(path + UNIT, "1"))
+        value = _value(one, text, form.text(path + UNIT) or "1")
     except ValueError as error:
         read.errors[path] = str(error)
         return ""
@@ -213,7 +222,7 @@ def _collect_field(one: Field, owner: str, place: str, into: dict[str, Any], for
 
 
 def _blank(rows: Rows, row: str, form: Form) -> bool:
-    return not any(form.values.get(f"{row}.{one.path}", "").strip() for one in rows.fields if one.shape not in (Shape.CHOICE, Shape.FLAG))
+    return not any(form.text(f"{row}.{one.path}").strip() for one in rows.fields if one.shape not in (Shape.CHOICE, Shape.FLAG))
 
 
 def _put(into: dict[str, Any], path: str, value: Any) -> None:
@@ -282,7 +291,7 @@ def blame(sections: Sections, form: Form, places: Mapping[str, str], errors: Map
         path = _nearest(place, places)
         if path not in fields:
             below = [(one, at) for one, at in shown if not path or at.startswith(f"{path}.")]
-            path = next((at for one, at in below if _says(one, form.values.get(at, ""), text)), path)
+            path = next((at for one, at in below if _says(one, form.text(at), text)), path)
         found.setdefault(path, text)
     return found
 

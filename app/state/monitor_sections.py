@@ -1,10 +1,13 @@
 """The whole form of a monitor: what its kind asks for, and what every monitor has."""
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from app.core.checks import Kind
 from app.state.form_fields import Field, Part, Repeated, Rows, Section, Sections, Shape
 from app.state.monitor_kinds import KINDS
+
+_NAME_CHARS = 120
 
 
 def _schedule(kind: Kind) -> Section:
@@ -82,3 +85,32 @@ def _fields_below(fields: tuple[Field, ...]) -> tuple[Field, ...]:
         )
         for one in fields
     )
+
+
+def suggested_name(kind: Kind, check: object) -> str:
+    """Return a name for a monitor that was given none: "GET /api/items", "app.example.com", "TLS of app.example.com"."""
+    found = _first_address(check)
+    parts = urlsplit(found) if "://" in found else None
+    where = f"{parts.netloc}{parts.path.rstrip('/')}" if parts else found
+    if kind in (Kind.API, Kind.CORS) and parts and isinstance(check, dict):
+        asked = check.get("ask") or check.get("call")
+        method = asked.get("method", "GET") if isinstance(asked, dict) else "GET"
+        where = f"{method} {parts.path or '/'}"
+        return (where if kind is Kind.API else f"CORS of {where}")[:_NAME_CHARS]
+    if kind is Kind.PAGE and where:
+        return where[:_NAME_CHARS]
+    return (f"{KINDS[kind].words}: {where}" if where else KINDS[kind].words)[:_NAME_CHARS]
+
+
+def _first_address(value: object) -> str:
+    """Return the address in a check, as it was typed; "" when there is none."""
+    if not isinstance(value, dict):
+        return ""
+    for name in ("url", "page_url", "issuer", "host", "domain", "name"):
+        if isinstance(text := value.get(name), str) and text:
+            return text
+    for name in ("ask", "call"):
+        if found := _first_address(value.get(name)):
+            return found
+    steps = value.get("steps")
+    return _first_address(steps[0].get("ask")) if isinstance(steps, list) and steps and isinstance(steps[0], dict) else ""
