@@ -15,7 +15,9 @@ PROBES: dict[Kind, Probe] = {
     Kind.API: http_check.run,
     Kind.FLOW: flow_check.run,
     Kind.TLS: tls_check.run,
+    Kind.DNS: dns_check.run,
     Kind.TCP: tcp_check.run,
+    Kind.PING: ping_check.run,
 }
 
 

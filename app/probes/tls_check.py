@@ -117,7 +117,7 @@ async def _distrusted(configured: TlsCheck, name: str, code: int, error: NotConn
     elif code == _UNKNOWN_ROOT:
         text = f"The certificate of {name} is not trusted: nobody knows its authority “{_common_name(last.subject)}”."
     elif code in _NO_ISSUER and (missing := await _missing(seen.chain, tools.net, ends)):
-        text = f"The chain of {name} is incomplete: the server does not send the certificate of “{missing}”. Some clients know it, others fail."
+        text = f"The chain of {name} is incomplete: the server does not send the certificate of “{missing}”."
     elif code in _NO_ISSUER:
         text = (
             f"The certificate of {name} is not trusted: the server does not send the certificate of “{_common_name(last.issuer)}”, "
