@@ -17,6 +17,7 @@ from app.services.access import Action, Actor, may, require
 from app.services.errors import NotFound
 from app.services.incidents import IncidentRow
 from app.services.monitor_form import Draft
+from app.services.monitor_status import status_of
 from app.services.names import is_public_id
 from app.settings import settings
 
@@ -40,17 +41,6 @@ class MonitorDetail:
     heartbeat_url: str  # where it is called; "" for other kinds, and for those who may not change it
     may_change: bool
     made_secrets: tuple[str, ...] = ()  # names under which secrets of this change were put into the vault
-
-
-def status_of(row: Monitor, cell: Cell, maintained: bool) -> str:
-    """Return what people read of a monitor: paused, then maintenance, then what checks could not tell, then how it stands."""
-    if row.paused_at is not None:
-        return "paused"
-    if maintained:
-        return "maintenance"
-    if row.unknown_since is not None:
-        return "unknown"
-    return "unreachable" if cell.status == "unreachable" else row.standing
 
 
 def cell_of(row: Monitor, cell: Cell, maintained: bool) -> Cell:

@@ -25,8 +25,8 @@ from app.services.monitor_form import Draft, Faults, Form, defaults
 from app.services.rates import Rate
 
 __all__ = [
-    "BulkChange", "Draft", "MonitorDetail", "add_all", "bulk", "change", "check_now", "clone", "create", "defaults", "delete", "get", "patch",
-    "pause", "purge", "restore", "resume",
+    "BulkChange", "Draft", "MonitorDetail", "add_all", "bulk", "change", "check_now", "clone", "create", "defaults", "delete", "get",
+    "patch", "pause", "purge", "restore", "resume",
 ]  # fmt: skip
 
 AT_MOST = 20_000  # of one workspace

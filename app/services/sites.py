@@ -120,7 +120,7 @@ async def create(actor: Actor | None, name: str, page_url: str, api_url: str = "
     async with transaction() as db:
         await memberships.lock(db, actor.workspace_id)
         await room_for_one(db, actor)
-        row = Site(workspace_id=actor.workspace_id, **columns)
+        row = Site(workspace_id=actor.workspace_id, name=columns["name"], page_url=columns["page_url"], api_url=columns["api_url"])
         db.add(row)
         audit.record(db, actor, Did.SITE_ADDED, row.name, after=_words(row))
     return row.public_id
