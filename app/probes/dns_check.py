@@ -162,7 +162,7 @@ class _Refused(BaseException):
 
 
 class _Datagram(_DatagramSocket):
-    async def sendto(self, what: bytes, destination: Any, timeout: float | None) -> int:
+    async def sendto(self, what: bytes, destination: Any, timeout: float | None) -> int:  # noqa: ASYNC109, dnspython's
         self.transport.sendto(what)  # connected already: some systems refuse an address then
         return len(what)
 
@@ -183,7 +183,7 @@ class _Checked(Backend):
         proto: int = 0,
         source: Any = None,
         destination: Any = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109, dnspython's
         ssl_context: Any = None,
         server_hostname: str | None = None,
     ) -> Any:

@@ -1,8 +1,8 @@
 """A check by ICMP echo. The kernel decides who may send one: see `HOW`."""
 
 import asyncio
-import math
 import time
+from typing import Any
 
 from icmplib import ICMPLibError, SocketPermissionError, async_ping
 from icmplib.models import Host
@@ -64,7 +64,8 @@ async def run(configured: PingCheck, tools: Tools) -> Checked:
 
 async def _ping(address: str, count: int, wait_s: float) -> Host:
     """Send by whichever socket the kernel gives us: one that can do nothing else, or, for root, a raw one."""
+    timing: dict[str, Any] = {"interval": SPACING_S, "timeout": wait_s}  # documented as int or float, annotated otherwise
     try:
-        return await async_ping(address, count, SPACING_S, math.ceil(wait_s * 1000) / 1000, privileged=False)
+        return await async_ping(address, count, privileged=False, **timing)
     except SocketPermissionError:
-        return await async_ping(address, count, SPACING_S, math.ceil(wait_s * 1000) / 1000, privileged=True)
+        return await async_ping(address, count, privileged=True, **timing)

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.checked import Checked
 from app.core.checks import Check, Kind
-from app.probes import flow_check, http_check, tcp_check, tls_check
+from app.probes import dns_check, flow_check, http_check, ping_check, tcp_check, tls_check
 from app.probes.tools import Tools
 
 Probe = Callable[[Any, Tools], Awaitable[Checked]]
