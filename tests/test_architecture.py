@@ -17,6 +17,7 @@ PURE = {
     "can_ada",
     "cronsim",
     "ddsketch",
+    "joserfc",  # reads published keys
     "jsonpath_rfc9535",
     "jsonschema_rs",
     "publicsuffixlist",

@@ -18,6 +18,7 @@ from app.core import placeholders
 from app.core.ask import Ask, check_address, check_headers, check_host
 from app.core.assertions import Assertion, Operator, Subject
 from app.core.exchange import Headers
+from app.core.openid import ALGORITHMS
 from app.core.schedule import Rhythm
 from app.core.verdict import FetchCall
 
@@ -228,6 +229,10 @@ class OidcCheck:
 
     def __post_init__(self) -> None:
         check_address(self.issuer)
+        if unknown := [name for name in self.algorithms if name not in ALGORITHMS]:
+            raise ValueError(f"“{unknown[0][:20]}” is not an algorithm by which ID tokens are signed: {', '.join(ALGORITHMS)}.")
+        if not 1 <= self.max_clock_s <= 86_400:
+            raise ValueError("A clock may be off by 1 s to 1 day.")
 
 
 @dataclass(frozen=True, slots=True)
