@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core import checks
 from app.core.cell import Cell
-from app.core.checks import Kind
+from app.core.checks import BadCheck, Check, Kind
 from app.core.incident import Standing
 from app.db import reading
 from app.models import Monitor, MonitorGroup, MonitorTag, Site, now
@@ -67,6 +68,14 @@ async def get(actor: Actor | None, monitor_id: str) -> MonitorDetail:
 
 def _not_found() -> NotFound:
     return NotFound("There is no such monitor in this workspace.")
+
+
+def checked_of(row: Monitor) -> Check | None:
+    """Return the check of a row; None when a later version wrote it."""
+    try:
+        return checks.parse(Kind(row.kind), json.loads(row.configuration))
+    except (BadCheck, ValueError):
+        return None
 
 
 async def draft_of(db: AsyncSession, row: Monitor) -> Draft:

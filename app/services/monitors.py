@@ -12,7 +12,7 @@ from sqlmodel import delete as delete_from
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core import checks, described
-from app.core.checks import BadCheck, Check, Kind
+from app.core.checks import Check, Kind
 from app.core.schedule import first_due_ms
 from app.db import transaction
 from app.models import Monitor, MonitorTag, Site, new_public_id, now
@@ -20,7 +20,7 @@ from app.services import audit, engine_orders, groups, heartbeats, memberships, 
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import Conflict, Invalid, Limited, NotFound
-from app.services.monitor_detail import MonitorDetail, detail_of, draft_of, get
+from app.services.monitor_detail import MonitorDetail, checked_of, detail_of, draft_of, get
 from app.services.monitor_form import Draft, Faults, Form, defaults
 from app.services.rates import Rate
 
@@ -246,7 +246,7 @@ async def _change(db: AsyncSession, actor: Actor, row: Monitor, draft: Draft) ->
     if form.check.kind.value != row.kind:
         raise Invalid("kind", "The kind of a monitor stays: its history would not be comparable. Add another monitor.")
     places = await _places(db, actor, form, frozenset({row.id}))
-    check, made = await monitor_secrets.stored(db, actor, form.name, form.check, stored_check(row))
+    check, made = await monitor_secrets.stored(db, actor, form.name, form.check, checked_of(row))
     before, was = _summary(row), (row.kind, row.configuration, row.interval_ms)
     at = now()
     for column, value in {**_columns(form, check, row.public_id), **places}.items():
@@ -266,14 +266,6 @@ async def _change(db: AsyncSession, actor: Actor, row: Monitor, draft: Draft) ->
     audit.record(db, actor, Did.MONITOR_CHANGED, _named(row), before=before, after=_summary(row))
     await db.refresh(row)
     return await detail_of(db, actor, row, made)
-
-
-def stored_check(row: Monitor) -> Check | None:
-    """Return the check of a row; None when a later version wrote it."""
-    try:
-        return checks.parse(Kind(row.kind), json.loads(row.configuration))
-    except (BadCheck, ValueError):
-        return None
 
 
 def _named(row: Monitor) -> str:
