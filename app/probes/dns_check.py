@@ -173,7 +173,7 @@ class _Checked(Backend):
     def __init__(self, net: Net) -> None:
         self._net = net
 
-    def datagram_connection_required(self) -> bool:
+    def datagram_connection_required(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride], inferred as False there
         return True  # so that the destination is known when the socket is made, and nobody else is heard
 
     async def make_socket(

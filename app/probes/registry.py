@@ -5,7 +5,18 @@ from typing import Any
 
 from app.core.checked import Checked
 from app.core.checks import Check, Kind
-from app.probes import cookie_check, cors_check, dns_check, flow_check, http_check, oidc_check, ping_check, tcp_check, tls_check
+from app.probes import (
+    cookie_check,
+    cors_check,
+    dns_check,
+    flow_check,
+    http_check,
+    oidc_check,
+    ping_check,
+    tcp_check,
+    tls_check,
+    websocket_check,
+)
 from app.probes.tools import Tools
 
 Probe = Callable[[Any, Tools], Awaitable[Checked]]
@@ -17,6 +28,7 @@ PROBES: dict[Kind, Probe] = {
     Kind.CORS: cors_check.run,
     Kind.COOKIE: cookie_check.run,
     Kind.OIDC: oidc_check.run,
+    Kind.WEBSOCKET: websocket_check.run,
     Kind.TLS: tls_check.run,
     Kind.DNS: dns_check.run,
     Kind.TCP: tcp_check.run,

@@ -1,4 +1,4 @@
-"""One opening handshake of a WebSocket (RFC 6455, section 4.1), recorded as an exchange.
+"""One opening handshake of a WebSocket (RFC 6455, section 4.1), recorded as an exchange, and what is said over it then.
 
 libcurl takes no part: its handshake hides the body of a refusal. The websockets library writes the request and judges a
 101; h11 reads the answer, since refusals come from proxies too and websockets reads only HTTP/1.1 to the letter.
@@ -7,6 +7,8 @@ libcurl takes no part: its handshake hides the body of a refusal. The websockets
 import asyncio
 import contextlib
 import time
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import h11
@@ -14,6 +16,7 @@ from websockets.client import ClientProtocol
 from websockets.datastructures import Headers as WebSocketHeaders
 from websockets.exceptions import InvalidHandshake, InvalidURI
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.typing import Origin, Subprotocol
@@ -27,6 +30,10 @@ from app.net.transfer import MAX_HEADER_BYTES, Target, endpoint
 MAX_BODY_BYTES = 200_000  # of a refusal: an error page, enough to recognise who refuses
 CONNECT_S = 5
 CLOSING_S = 1  # how long the server's half of the closing handshake is waited for
+# Of the handshake itself; a check's own headers do not take their place.
+_FIXED = frozenset({"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"})
+
+Talk = Callable[["Opened"], Awaitable[None]]
 
 
 async def handshake(
@@ -38,9 +45,11 @@ async def handshake(
     origin: str | None,
     started: float,
     subprotocols: tuple[str, ...] = (),
+    headers: Headers = (),
     timeout_s: float = 8,
+    talk: Talk | None = None,
 ) -> Exchange:
-    """Open a WebSocket as a page at `origin` would, and close it at once with code 1000.
+    """Open a WebSocket as a page at `origin` would, talk over it if asked, and close it with code 1000.
 
     Returns:
         An exchange with status 101 when it opened; a refusal has its own status, headers and body; a 101 that a
@@ -50,6 +59,9 @@ async def handshake(
         url: ws:// or wss://.
         origin: serialized; None sends no Origin header.
         started: `time.monotonic()` at the start of the scan.
+        headers: sent beside what a handshake consists of.
+        timeout_s: of the handshake.
+        talk: called once it is open, and given all the time it takes. What it raises is raised.
     """
     url = url.partition("#")[0]
     begun = time.monotonic()
@@ -69,13 +81,20 @@ async def handshake(
     except InvalidURI:
         return replace(exchange, failure=Failure.INVALID_URL, failure_text="This is not a ws or wss address.")
     request = protocol.connect()
-    request.headers["User-Agent"] = net.user_agent
+    for name, value in (("User-Agent", net.user_agent), *headers):
+        if name.lower() in _FIXED:
+            continue
+        if name.lower() in ("origin", "user-agent") and name in request.headers:
+            del request.headers[name]
+        request.headers[name] = value
     exchange = replace(exchange, request_headers=tuple(request.headers.raw_items()))
-    attempt = _Attempt(exchange, target, protocol, begun)
+    attempt = _Attempt(exchange, target, protocol, begun, talk)
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(timeout_s) as attempt.limit:
             return await attempt.run(net, request.path, timeout_s)
     except TimeoutError:
+        if not attempt.limit.expired():
+            raise  # the talk's own
         text = f"{target.host} does not answer within {seconds(timeout_s)}."
         return attempt.failed(Failure.TIMEOUT, text)
 
@@ -83,8 +102,10 @@ async def handshake(
 class _Attempt:
     """The state of one handshake, so that a time-out at any point can still tell what was reached."""
 
-    def __init__(self, exchange: Exchange, target: Target, protocol: ClientProtocol, begun: float) -> None:
+    def __init__(self, exchange: Exchange, target: Target, protocol: ClientProtocol, begun: float, talk: Talk | None) -> None:
         self.exchange = exchange
+        self.talk = talk
+        self.limit = asyncio.Timeout(None)
         self.target = target
         self.protocol = protocol
         self.begun = begun
@@ -195,13 +216,90 @@ class _Attempt:
             self.exchange = replace(self.exchange, response=None)
             return self.failed(Failure.PROTOCOL, f"{self.target.host} answers 101, but no browser opens this WebSocket: {error}.")
         result = self.concluded()
-        with contextlib.suppress(OSError, TimeoutError):  # It did open; how it ends is the server's affair.
-            async with asyncio.timeout(CLOSING_S):
-                self.protocol.send_close(1000)
-                writer.writelines(self.protocol.data_to_send())
-                data = self.http.trailing_data[0]
-                while self.protocol.close_rcvd is None and not reader.at_eof():
-                    self.protocol.receive_data(data)
-                    self.protocol.events_received()
-                    data = await reader.read(16_384)
+        opened = Opened(self.protocol, reader, writer, self.http.trailing_data[0])
+        if self.talk is not None:
+            self.limit.reschedule(None)
+            await self.talk(opened)
+        await opened.close()
         return result
+
+
+class Closed(Exception):
+    """The WebSocket is closed: with the code and reason that the server sent; 1006 when it went without (RFC 6455, 7.1.5)."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code, self.reason = code, reason
+
+
+class Opened:
+    """An open WebSocket. Pings are answered, fragments joined, and messages of more than a megabyte end it."""
+
+    def __init__(self, protocol: ClientProtocol, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes) -> None:
+        self._protocol, self._reader, self._writer = protocol, reader, writer
+        self._messages: deque[str | bytes] = deque()
+        self._parts: list[Frame] = []
+        self._take(first)
+
+    def _take(self, data: bytes) -> None:
+        if data:
+            self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if not isinstance(event, Frame) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                continue
+            self._parts.append(event)
+            if event.fin:
+                whole = b"".join(bytes(part.data) for part in self._parts)
+                self._messages.append(whole if self._parts[0].opcode is Opcode.BINARY else whole.decode("utf-8", "replace"))
+                self._parts.clear()
+        self._writer.writelines(data for data in self._protocol.data_to_send() if data)  # pongs, and the answer to a close
+
+    async def send(self, text: str) -> None:
+        """Send a text message.
+
+        Raises:
+            Closed: it is not open any more.
+        """
+        if self._protocol.state is not State.OPEN:
+            raise self._closed()
+        self._protocol.send_text(text.encode())
+        try:
+            self._writer.writelines(data for data in self._protocol.data_to_send() if data)
+            await self._writer.drain()
+        except OSError:
+            raise self._closed() from None
+
+    async def receive(self) -> str | bytes:
+        """Return the next message, text or binary.
+
+        Raises:
+            Closed: no more will come.
+        """
+        while not self._messages:
+            if self._protocol.state is not State.OPEN:
+                raise self._closed()
+            try:
+                data = await self._reader.read(16_384)
+            except OSError:
+                data = b""
+            if not data:
+                raise self._closed()
+            self._take(data)
+        return self._messages.popleft()
+
+    def _closed(self) -> Closed:
+        if self._protocol.close_rcvd is not None:
+            return Closed(self._protocol.close_rcvd.code, self._protocol.close_rcvd.reason)
+        if self._protocol.parser_exc is not None and self._protocol.close_sent is not None:  # we ended it: a frame that is none
+            return Closed(self._protocol.close_sent.code, str(self._protocol.parser_exc)[:120])
+        return Closed(1006, "")
+
+    async def close(self) -> None:
+        """Close it, and wait a moment for the server to agree. How it ends is the server's affair."""
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(CLOSING_S):
+                if self._protocol.state is State.OPEN:
+                    self._protocol.send_close(1000)
+                    self._writer.writelines(data for data in self._protocol.data_to_send() if data)
+                while self._protocol.close_rcvd is None and self._protocol.parser_exc is None and not self._reader.at_eof():
+                    self._take(await self._reader.read(16_384))

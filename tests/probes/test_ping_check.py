@@ -32,7 +32,7 @@ async def test_a_host_that_answers_is_up_or_we_say_why_we_cannot_ask(net: Net):
 async def test_where_the_kernel_forbids_it_we_say_what_to_set(net: Net, monkeypatch: pytest.MonkeyPatch):
     asked: list[bool] = []
 
-    async def forbidden(_address: str, *_arguments: object, privileged: bool) -> Host:
+    async def forbidden(_address: str, *_arguments: object, privileged: bool, **_options: object) -> Host:
         asked.append(privileged)
         raise SocketPermissionError(privileged)
 
