@@ -147,6 +147,13 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def literal_values(check: Check) -> tuple[str, ...]:
-    """Return the secrets that stand in a check as they are, to be masked in what a run of it shows."""
-    return tuple(spot.text for spot in _literals(checks.dump(check)))
+def typed(check: Check) -> tuple[Check, dict[str, str]]:
+    """Return the check with placeholders for the secrets that it holds, and these by name: for a run that stores nothing."""
+    values = checks.dump(check)
+    taken, found = set(names_of(check)), {}
+    for spot in _literals(values):
+        name = _free("TYPED", taken)
+        taken.add(name)
+        found[name] = spot.text
+        spot.holder[spot.key] = f"{spot.before}{{{{{placeholders.SECRET}{name}}}}}"
+    return (checks.parse(check.kind, values) if found else check), found
