@@ -195,7 +195,7 @@ async def test_health_is_what_the_supervised_tasks_say(browser_like: httpx.Async
     supervisor.start("work", asyncio.Event().wait)  # pyright: ignore[reportArgumentType]
     await asyncio.sleep(0)
     assert (await browser_like.get("/healthz")).json()["healthy"] is True
-    assert (await browser_like.get("/readyz")).json() == {"ready": True, "database": True, "healthy": True}
+    assert (await browser_like.get("/readyz")).json() == {"ready": True, "database": True, "healthy": True, "engine": None}
     await supervisor.stop()
     assert (await browser_like.get("/healthz")).status_code == 503
 

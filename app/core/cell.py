@@ -29,9 +29,14 @@ class Cell:
 
     def after(self, result: Result) -> "Cell":
         """Return the cell with one more check in it; how it stands is for the caller to say."""
-        bar = _MAINTAINED if result.maintained else _BARS[result.outcome]
         last_ms = round(result.timing.total_ms) if result.timing else -1
-        return replace(self, bars=(self.bars + bar)[-BARS:], last_s=result.due_ms // 1000, last_ms=last_ms)
+        bars = (self.bars + bar(result.outcome, result.maintained))[-BARS:]
+        return replace(self, bars=bars, last_s=result.due_ms // 1000, last_ms=last_ms)
+
+
+def bar(outcome: Outcome, maintained: bool) -> str:
+    """Return the letter of one check."""
+    return _MAINTAINED if maintained else _BARS[outcome]
 
 
 def parse(text: str) -> Cell:

@@ -7,6 +7,7 @@ So recording is appending, reading a window is reading a few chunks, and forgett
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from app.core import leb128
 from app.core.exchange import Timing
@@ -75,6 +76,43 @@ def append(chunk: bytearray, result: Result, last_due_ms: int) -> None:
         # Of the three that may not have happened, zero stays zero; the total is the longest.
         for ms in (timing.dns_ms, timing.connect_ms, timing.tls_ms, timing.first_byte_ms, timing.total_ms):
             leb128.write(chunk, max(0, round(ms * _TENTHS)))
+
+
+def append_one(chunk: bytearray, body: bytes, due_ms: int, last_due_ms: int) -> None:
+    """Write a result that stands in a chunk of its own, which `append` made, at the end of another: without reading it."""
+    leb128.write(chunk, due_ms - last_due_ms)
+    chunk += body[1:]  # after the step from its own due time, which is 0
+
+
+class Brief(NamedTuple):
+    """What rollups and bars need of a result."""
+
+    outcome: Outcome
+    maintained: bool
+    late: bool
+    total_ms: float | None  # None: nothing answered
+
+
+def brief(body: bytes) -> Brief:
+    """Read the little that sums need of a result in a chunk of its own: a third of what reading all of it costs.
+
+    Raises:
+        BadChunk: where the bytes make no sense.
+    """
+    try:
+        flags = body[1]
+        total_ms = None
+        if flags & _ANSWERED:
+            # The total comes last. Of a number's bytes, all but the last have their highest bit set.
+            place = len(body) - 1
+            tenths = body[place]
+            while body[place - 1] & 0x80:
+                place -= 1
+                tenths = tenths << 7 | body[place] & 0x7F
+            total_ms = tenths / _TENTHS
+        return Brief(_OUTCOMES[flags & 0x07], bool(flags & _MAINTAINED), bool(flags & _LATE), total_ms)
+    except IndexError:
+        raise BadChunk("This is not a chunk of results.") from None
 
 
 def read(chunk: bytes, hour_ms: int) -> Iterator[Result]:

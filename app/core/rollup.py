@@ -4,6 +4,7 @@ The histogram is a DDSketch (https://www.vldb.org/pvldb/vol12/p2195-masson.pdf):
 within `ACCURACY`, which no average of stored percentiles is. It is stored as its bins, about two bytes for each that is not empty.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -79,6 +80,25 @@ def _unpack(packed: bytes) -> list[tuple[int, int]]:
     if key > _HIGHEST:
         raise ValueError("This is not a histogram of latencies.")
     return bins
+
+
+def quantile_of(packed: Iterable[bytes], quantile: float) -> float | None:
+    """Return a quantile of several packed histograms, in milliseconds, or None when nothing stands in them.
+
+    Args:
+        quantile: 0 to 1.
+    """
+    bins: Counter[int] = Counter()
+    for part in packed:
+        for key, count in _unpack(part):
+            bins[key] += count
+    rank = quantile * (bins.total() - 1)
+    seen = 0
+    for key in sorted(bins):
+        seen += bins[key]
+        if seen > rank:
+            return _MAPPING.value(key)
+    return None
 
 
 @dataclass(slots=True)

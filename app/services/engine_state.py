@@ -1,7 +1,5 @@
 """What the engine says of itself: when it was alive, when it was not, how it does, and how much it keeps."""
 
-import functools
-import operator
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ Span = tuple[int, int]  # from, to; ms since 1970
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """How the engine of this region was left."""
+    """How far the engine of a region is, or was when it was left."""
 
     claimed_ms: int
     alive_ms: int  # 0: it never ran
@@ -46,6 +44,13 @@ async def begin(now_ms: int, region: int = 0) -> Began:
         # If the clock was put back, what was noted lies in the future and would hide that we are alive.
         row.alive_ms, row.claimed_ms = now_ms, min(row.claimed_ms, now_ms)
     return began
+
+
+async def progress(region: int = 0) -> Began:
+    """Return how far the engine is."""
+    async with reading() as db:
+        row = await db.get(EngineState, region)
+    return Began(row.claimed_ms, row.alive_ms, row.sealed_hour) if row else Began(0, 0, 0)
 
 
 async def note_gap(started_ms: int, ended_ms: int, region: int = 0) -> None:
@@ -89,6 +94,8 @@ class Report:
     running: int  # checks under way
     checks_per_s: float  # of the last minute
     late_share: float  # of the checks of the last hour: those that began a second too late, and those that were left out
+    delay_p99_ms: float  # of the newest checks: how much later than due 99 of 100 began at most
+    overdue_ms: int  # for how long the check that waits longest is due and was not claimed
     lag_p50_ms: float  # how much later than asked for the event loop came round, in the last minutes
     lag_p99_ms: float
     anchors: tuple[tuple[str, bool | None], ...]  # (host:port, whether it answered when it was asked last; None: it was not asked yet)
@@ -122,6 +129,18 @@ async def alive_ms(region: int = 0) -> int:
         return (await db.exec(select(EngineState.alive_ms).where(EngineState.region == region))).first() or 0
 
 
+async def ready() -> tuple[bool, int] | None:
+    """Return whether the engine of this process is alive by what the database says, and for how many ms a check is overdue.
+
+    None when no engine runs here.
+    """
+    if not _report:
+        return None
+    overdue_ms = _report[0]().overdue_ms
+    alive = time.time() * 1000 - await alive_ms() < ALIVE_WITHIN_MS
+    return alive and overdue_ms < ALIVE_WITHIN_MS, overdue_ms
+
+
 async def status(actor: Actor | None) -> EngineStatus:
     """Return how the engine does and how much it keeps. It serves all workspaces, so nothing in it is one's own."""
     require(actor, Action.READ_MONITORS)
@@ -142,13 +161,13 @@ async def status(actor: Actor | None) -> EngineStatus:
 
 async def _kept() -> tuple[int, int]:
     """Return about how many results are kept, and from when the oldest is. To count them would read all there is."""
-    counts = (CheckHour.up, CheckHour.degraded, CheckHour.down, CheckHour.unknown, CheckHour.maintained)
+    telling = col(CheckHour.up) + col(CheckHour.degraded) + col(CheckHour.down)
     async with reading() as db:
         oldest = (await db.exec(select(func.min(CheckChunk.hour)))).one()
         newest = (await db.exec(select(func.max(CheckHour.hour)))).one()
         if oldest is None or newest is None:
             return 0, 0
-        query = select(func.sum(functools.reduce(operator.add, map(col, counts)))).where(CheckHour.hour == newest)
+        query = select(func.sum(telling + col(CheckHour.unknown) + col(CheckHour.maintained))).where(CheckHour.hour == newest)
         return ((await db.exec(query)).one() or 0) * (newest - oldest + 1), oldest * HOUR_MS
 
 

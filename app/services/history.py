@@ -24,7 +24,8 @@ from app.models import CheckChunk, CheckDay, CheckDetail, CheckHour, CheckLog, I
 HOURS_A_DAY = 24
 KEPT_DETAILS = 20  # of one monitor
 MAX_DETAIL_BYTES = 200_000  # deflated
-_SLICE = 500  # rows or monitors that one transaction moves; a few milliseconds, so that recording never waits long
+_SLICE = 50  # monitors whose hour one step seals
+_RESULTS = 1_000  # results that one step reads or deletes. Steps last a few milliseconds, so that neither checks nor recording wait
 _KEYS_AT_ONCE = 500
 
 
@@ -93,29 +94,30 @@ async def seal(hour: int) -> AsyncIterator[int]:
     """
     start_ms, end_ms = hour * HOUR_MS, (hour + 1) * HOUR_MS
     within = (col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < end_ms)
-    async with reading() as db:
-        keys = (await db.exec(select(CheckLog.monitor_id, CheckLog.region).where(*within).distinct())).all()
-    gathered: defaultdict[tuple[int, int], list[Result]] = defaultdict(list)
+    gathered: dict[tuple[int, int], _Hour] = {}
     last: tuple[int, int, int] | None = None
-    while True:  # the log is in the order of time, so it is read once, in slices, into the monitors' lists
+    while True:  # the log is in the order of time, so it is read once, in slices, into the monitors' chunks
+        query = select(CheckLog.due_ms, CheckLog.monitor_id, CheckLog.region, CheckLog.body).where(*within)
+        if last is not None:
+            query = query.where(col(CheckLog.due_ms) >= last[0])
+        query = query.order_by(col(CheckLog.due_ms), col(CheckLog.monitor_id), col(CheckLog.region)).limit(_RESULTS)
         async with reading() as db:
-            query = select(CheckLog).where(*within).order_by(col(CheckLog.due_ms), col(CheckLog.monitor_id), col(CheckLog.region))
-            if last is not None:
-                query = query.where(col(CheckLog.due_ms) >= last[0])
-            rows = (await db.exec(query.limit(4 * _SLICE))).all()
-        new = [row for row in rows if last is None or (row.due_ms, row.monitor_id, row.region) > last]
+            rows = (await db.exec(query)).all()
+        # A slice begins with the due time at which the one before ended.
+        new = [row for row in rows if last is None or row[:3] > last]
         if not new:
             break
-        for row in new:
-            gathered[row.monitor_id, row.region].append(_one(row))
-        last = (new[-1].due_ms, new[-1].monitor_id, new[-1].region)
+        for due_ms, monitor_id, region, body in new:
+            gathered.setdefault((monitor_id, region), _Hour(start_ms)).add(due_ms, body)
+        last = new[-1][:3]
         yield 0
+    keys = sorted(gathered)
     for place in range(0, len(keys), _SLICE):
-        yield await _seal_some(hour, keys[place : place + _SLICE], gathered)
+        yield await _seal_some(hour, {key: gathered.pop(key) for key in keys[place : place + _SLICE]})
     while True:
         # Only now: as long as one monitor's hour is not sealed, the log can make it again.
         async with transaction() as db:
-            edge = select(CheckLog.due_ms).where(*within).order_by(col(CheckLog.due_ms)).offset(4 * _SLICE).limit(1)
+            edge = select(CheckLog.due_ms).where(*within).order_by(col(CheckLog.due_ms)).offset(_RESULTS).limit(1)
             until = (await db.exec(edge)).first()
             gone = await db.exec(delete(CheckLog).where(col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < (until or end_ms)))
         yield gone.rowcount
@@ -123,27 +125,44 @@ async def seal(hour: int) -> AsyncIterator[int]:
             return
 
 
-async def _seal_some(hour: int, keys: Sequence[tuple[int, int]], gathered: dict[tuple[int, int], list[Result]]) -> int:
+class _Hour:
+    """One monitor's results within an hour, as they will be stored."""
+
+    __slots__ = ("chunk", "count", "last_due_ms", "rollup")
+
+    def __init__(self, start_ms: int) -> None:
+        self.chunk, self.last_due_ms, self.rollup, self.count = bytearray(), start_ms, Rollup(), 0
+
+    def add(self, due_ms: int, body: bytes) -> None:
+        results.append_one(self.chunk, body, due_ms, self.last_due_ms)
+        self.last_due_ms = due_ms
+        self.count += 1
+        found = results.brief(body)
+        self.rollup.add(found.outcome, found.total_ms, counts=not found.maintained, late=found.late)
+
+
+async def _seal_some(hour: int, gathered: dict[tuple[int, int], _Hour]) -> int:
     start_ms, end_ms = hour * HOUR_MS, (hour + 1) * HOUR_MS
+    async with reading() as db:
+        failures = await _failures(db, {monitor_id for monitor_id, _ in gathered}, start_ms, end_ms)
+    chunks, rollups, moved = [], [], 0
+    for (monitor_id, region), found in gathered.items():
+        found.rollup.downtime_s = overlap_s(start_ms / 1000, end_ms / 1000, failures[monitor_id])
+        key = {"hour": hour, "monitor_id": monitor_id, "region": region}
+        chunks.append({**key, "body": bytes(found.chunk)})
+        rollups.append({**key, **_columns(found.rollup)})
+        moved += found.count
     async with transaction() as db:
-        failures = await _failures(db, {monitor_id for monitor_id, _ in keys}, start_ms, end_ms)
-        chunks, rollups, moved = [], [], 0
-        for monitor_id, region in keys:
-            found = gathered.get((monitor_id, region), [])
-            chunk, last_due_ms, rollup = bytearray(), start_ms, Rollup()
-            for result in found:
-                results.append(chunk, result, last_due_ms)
-                last_due_ms = result.due_ms
-                answered_ms = result.timing.total_ms if result.timing else None
-                rollup.add(result.outcome, answered_ms, counts=not result.maintained, late=result.late)
-            rollup.downtime_s = overlap_s(start_ms / 1000, end_ms / 1000, failures[monitor_id])
-            key = {"hour": hour, "monitor_id": monitor_id, "region": region}
-            chunks.append({**key, "body": bytes(chunk)})
-            rollups.append({**key, **_columns(rollup)})
-            moved += len(found)
         await insert_new(db, CheckChunk, chunks)
         await insert_new(db, CheckHour, rollups)
     return moved
+
+
+async def first_unsealed() -> int | None:
+    """Return the first hour whose results stand in the log, or None when it is empty."""
+    async with reading() as db:
+        oldest_ms = (await db.exec(select(func.min(CheckLog.due_ms)))).one()
+    return None if oldest_ms is None else oldest_ms // HOUR_MS
 
 
 async def _failures(db: AsyncSession, monitor_ids: set[int], start_ms: int, end_ms: int) -> dict[int, list[tuple[float, float]]]:
@@ -179,7 +198,8 @@ async def roll_day(day: int) -> AsyncIterator[int]:
     hours = (col(CheckHour.hour) >= day * HOURS_A_DAY, col(CheckHour.hour) < (day + 1) * HOURS_A_DAY)
     async with reading() as db:
         monitor_ids = (await db.exec(select(CheckHour.monitor_id).where(*hours).distinct().order_by(col(CheckHour.monitor_id)))).all()
-    for some in _slices(monitor_ids):
+    for place in range(0, len(monitor_ids), _SLICE):
+        some = monitor_ids[place : place + _SLICE]
         totals: defaultdict[tuple[int, int], Rollup] = defaultdict(Rollup)
         for hour in range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY):
             async with reading() as db:

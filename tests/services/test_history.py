@@ -78,10 +78,11 @@ async def test_a_result_that_is_delivered_twice_counts_once(database: Path):
 @pytest.mark.parametrize("steps", range(6))
 async def test_sealing_that_was_killed_is_ended_by_the_next_one(database: Path, monkeypatch: pytest.MonkeyPatch, steps: int):
     monkeypatch.setattr(history, "_SLICE", 2)
+    monkeypatch.setattr(history, "_RESULTS", 20)
     every = {monitor_id: some(monitor_id, HOUR) for monitor_id in range(1, 6)}
     await record(*(entry for entries in every.values() for entry in entries))
     killed = history.seal(HOUR)
-    for _ in range(steps * 10):
+    for _ in range(steps * 6):
         await anext(killed)  # and never again
     await drain(history.seal(HOUR))
     assert await rows_of(CheckLog) == 0

@@ -1,0 +1,486 @@
+"""The engine of monitors: what is due is claimed, checked, judged and handed on to be stored.
+
+It holds every active monitor in memory, with how it stands, and is the only one who writes that. What it holds follows from the
+database: after a crash it is loaded anew, and votes that were not stored are cast again by later checks.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from app.core import kept_detail
+from app.core.cell import Cell
+from app.core.checked import Checked
+from app.core.checks import Kind
+from app.core.incident import Outcome, Standing, State, decide
+from app.core.results import Result
+from app.core.timetable import Timetable
+from app.engine.clock import Clock
+from app.engine.guard import Anchors, Guard, Meter
+from app.engine.housekeeper import Housekeeper
+from app.engine.recorder import Recorder
+from app.engine.runner import Runner
+from app.engine.stats import Stats
+from app.engine.tasks import Batches, Ticket
+from app.net import Net
+from app.services import board, engine_orders, engine_state, watched
+from app.services.board import Latest
+from app.services.engine_orders import Order
+from app.services.engine_state import Report, Span
+from app.services.settling import Settled
+from app.services.watched import Watched, Window
+
+logger = logging.getLogger(__name__)
+
+COALESCE_S = 0.025  # what is due within it is claimed together
+LONGEST_WAIT_S = 1.0
+BATCH = 50
+LATE_MS = 1_000  # a check that begins so long after it was due is late
+POLL_S = 10.0
+OVERLAP = timedelta(seconds=15)  # rows are seen when they are committed, which is after the time that stands in them
+RECONCILE_S = 60.0
+CATCH_UP_FROM_MS = 600_000  # a monitor with so long an interval does not wait for its next turn when one was missed
+CATCH_UP_MS = 60_000  # over which those are spread
+_FAILED = (Outcome.DOWN, Outcome.UNREACHABLE)
+_DETAILS_IN_A_ROW = 3  # of a failure that lasts: then one each so often
+_DETAIL_EVERY_MS = 600_000
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """One monitor, and what is known of it beside its row."""
+
+    watched: Watched
+    stored: State  # as the database has it
+    windows: tuple[Window, ...] | None = None  # that are for it; None: not looked up yet
+    newest: Outcome | None = None  # what its last check found
+    newest_s: float = float("-inf")  # when that began (monotonic)
+    undecided: int = 0  # decisions that are not stored yet
+    failures: int = 0  # in a row
+    detail_ms: int = 0  # when the last failure whose exchanges are kept was due
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """A check that was claimed and is not over."""
+
+    due_ms: int
+    done: asyncio.Future[Outcome | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    again: bool = False  # whether to look once more when it is over: a heartbeat came meanwhile
+
+
+class Engine:
+    """One a process. What `works` names is to be run under supervision; a part that dies is started again and finds the rest as it was.
+
+    Args:
+        net: the way out of checks.
+        anchor_net: the way out to the anchors, which the operator chose, wherever they are.
+        anchors: (host, port) that answer as long as our own network works.
+    """
+
+    def __init__(
+        self, net: Net, anchor_net: Net, anchors: Sequence[tuple[str, int]] = (), *, clock: Clock | None = None, region: int = 0
+    ) -> None:
+        self._clock = clock or Clock()
+        self._region = region
+        self._held: dict[int, _Held] = {}
+        self._windows: tuple[Window, ...] = ()
+        self._gaps: list[Span] = []
+        self._timetable = Timetable()
+        self._beside: list[tuple[int, int]] = []  # heap of (when, monitor): checks beside the timetable
+        self._running: dict[int, _Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()  # batches under way
+        self._wake = asyncio.Event()
+        self._begun = False
+        self._turned_ms: int | None = None  # when the scheduler last came round
+        self.stats = Stats()
+        self.meter = Meter(self._clock, self._jumped)
+        self.guard = Guard(self.meter, Anchors(anchor_net, anchors, self._clock), self._clock)
+        self.recorder = Recorder(self._clock, self._progress, self._stored, region=region)
+        self._runner = Runner(net, self.guard, self._clock, self._parent_down, self._deaf)
+        self._batches = Batches(self._run_batch)
+        self._housekeeper = Housekeeper(self._clock, lambda: self._held.keys(), region=region)
+
+    def works(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return what is to be run for ever, by name."""
+        return {
+            "monitors": self.run,
+            "recorder of results": self.recorder.run,
+            "lag meter": self.meter.run,
+            "housekeeper": self._housekeeper.run,
+        }
+
+    async def run(self) -> None:
+        await self.begin()
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._schedule(), name="schedule of checks")
+            parts.create_task(self._obey(), name="orders to the engine")
+
+    async def close(self) -> None:
+        """End the checks under way, store what waits, and end. The works were cancelled before."""
+        self._held.clear()  # what ends now says nothing about anybody
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.recorder.flush()
+        await self._batches.close()
+
+    def report(self) -> Report:
+        p50_ms, p99_ms = self.meter.quantiles_ms()
+        now_ms = self._clock.now_ms
+        delays = sorted(self.stats.delays_ms)
+        return Report(
+            monitors=len(self._held),
+            running=len(self._running),
+            checks_per_s=self.stats.per_second(now_ms),
+            late_share=self.stats.late_share(now_ms),
+            delay_p99_ms=delays[len(delays) * 99 // 100] if delays else 0,
+            overdue_ms=max(0, now_ms - (self._timetable.next_ms or now_ms)),
+            lag_p50_ms=p50_ms,
+            lag_p99_ms=p99_ms,
+            anchors=self.guard.anchors.state,
+            waiting=self.recorder.waiting,
+            failing_since_ms=self.recorder.failing_since_ms,
+        )
+
+    # What there is to check.
+
+    async def begin(self) -> None:
+        """Load everything. At the first time, note since when nobody checked, and make up for what was missed if it comes rarely."""
+        now_ms = self._clock.now_ms
+        missed_since_ms: int | None = None
+        if not self._begun:
+            began = await engine_state.begin(now_ms, self._region)
+            missed_since_ms = began.alive_ms or None
+            board.forget()
+        self._gaps = list(await engine_state.gaps(now_ms - engine_state.GAPS_KEPT_MS, self._region))
+        await self._reload()
+        if not self._begun:
+            self._housekeeper.board_since(now_ms)
+            if missed_since_ms is not None:
+                self._catch_up(missed_since_ms, now_ms)
+            self._begun = True
+
+    async def _reload(self, since: datetime | None = None, ids: Iterable[int] | None = None) -> None:
+        """Read monitors and maintenance windows anew: all, or those that changed."""
+        wanted = None if ids is None else list(ids)
+        # Nothing is stored meanwhile, so that what is read is compared with what was stored before.
+        async with self.recorder.still() as stored:
+            if not stored and self._begun:
+                return  # the database refuses; the next look finds the same
+            await self._read_windows()
+            async for some in watched.load(since, wanted):
+                for monitor in some:
+                    self._take(monitor)
+                await asyncio.sleep(0)
+        self._wake.set()
+
+    def _take(self, monitor: Watched) -> None:
+        """Hold a monitor as its row has it now. How it stands is ours, unless somebody set it anew: who paused it, say."""
+        if not monitor.active:
+            self._drop(monitor.id)
+            return
+        held = self._held.get(monitor.id)
+        if held is None:
+            self._held[monitor.id] = _Held(monitor, monitor.state)
+            board.put(monitor.id, Cell(monitor.state.standing.value, _seconds(monitor.state.since)))
+        else:
+            before = held.watched
+            if (monitor.state.standing, monitor.state.since) == (held.stored.standing, held.stored.since):
+                monitor.state, monitor.unknown_since, monitor.remembered = before.state, before.unknown_since, before.remembered
+            else:
+                held.stored = monitor.state
+                held.undecided = 0
+                self.recorder.discard_decisions(monitor.id)
+            if before.check != monitor.check:
+                monitor.remembered = ""  # it was about something else
+            held.watched, held.windows = monitor, None
+        watched.forget_secrets(monitor.workspace_id)
+        self._timetable.put(monitor.id, monitor.interval_ms, monitor.phase_ms, self._clock.now_ms)
+
+    def _drop(self, monitor_id: int) -> None:
+        if self._held.pop(monitor_id, None) is not None:
+            self._timetable.remove(monitor_id)
+            board.drop([monitor_id])
+
+    async def _read_windows(self) -> None:
+        windows = await watched.windows()
+        if windows != self._windows:
+            self._windows = windows
+            for held in self._held.values():
+                held.windows = None
+
+    async def _obey(self) -> None:
+        """Do what people's changes ask for, and look at what changed in case nobody said so."""
+        loop = asyncio.get_running_loop()
+        polled_s, reconciled_s = loop.time(), loop.time()
+        since = datetime.fromtimestamp(self._clock.wall(), UTC)
+        async with engine_orders.listen() as orders:
+            while True:
+                order = await orders.next(max(0.001, polled_s + POLL_S - loop.time()))
+                try:
+                    if order is not None:
+                        await self._do(order)
+                    if loop.time() - polled_s >= POLL_S:
+                        polled_s, until = loop.time(), datetime.fromtimestamp(self._clock.wall(), UTC)
+                        await self._reload(since - OVERLAP)
+                        since = until
+                    if loop.time() - reconciled_s >= RECONCILE_S:
+                        reconciled_s = loop.time()
+                        await self.reconcile()
+                except Exception:  # the database, most of all: what is known is checked on, and looked at again
+                    logger.exception("what changed of monitors could not be read")
+
+    async def _do(self, order: Order) -> None:
+        if order.do == "changed":
+            await self._reload(ids=order.ids)
+        elif order.do == "maintenance":
+            await self._read_windows()
+        elif order.do == "secrets":
+            for workspace_id in order.ids:
+                watched.forget_secrets(workspace_id)
+        elif order.do in ("check", "beat"):
+            for monitor_id in order.ids:
+                if monitor_id not in self._held:
+                    await self._reload(ids=[monitor_id])  # made a moment ago
+                self.check_soon(monitor_id, again=order.do == "beat")
+
+    async def reconcile(self) -> None:
+        """Drop what is not there any more, whatever took it away: a workspace that was deleted takes its monitors with it."""
+        known = set(self._held)
+        active = await watched.active_ids()
+        for monitor_id in known - active:
+            self._drop(monitor_id)
+        if missing := active - set(self._held):
+            await self._reload(ids=missing)
+
+    # When it is checked.
+
+    async def _schedule(self) -> None:
+        while True:
+            await self.tick()
+            due_ms = min(filter(None, (self._timetable.next_ms, self._beside[0][0] if self._beside else None)), default=None)
+            wait_s = LONGEST_WAIT_S if due_ms is None else (due_ms - self._clock.now_ms) / 1000
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(min(max(wait_s, COALESCE_S), LONGEST_WAIT_S)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            else:
+                await asyncio.sleep(COALESCE_S)
+
+    async def tick(self) -> int:
+        """Send off what is due. Return how many checks that are."""
+        if self.meter.disturbed:
+            await self.meter.tick()  # before anything is judged by a clock that jumped
+        now_ms = self._turned_ms = self._clock.now_ms
+        tickets: list[Ticket] = []
+        for due in self._timetable.claim(now_ms):
+            self.stats.left_out(now_ms, due.missed)
+            if due.monitor_id in self._running:
+                self.stats.left_out(now_ms)  # a check never overlaps itself
+                continue
+            tickets.append(self._ticket(due.monitor_id, due.due_ms, due.missed))
+        while self._beside and self._beside[0][0] <= now_ms:
+            monitor_id = heapq.heappop(self._beside)[1]
+            if monitor_id in self._held and monitor_id not in self._running:
+                tickets.append(self._ticket(monitor_id, now_ms, 0))
+        for place in range(0, len(tickets), BATCH):
+            await self._batches.send(tickets[place : place + BATCH])
+        return len(tickets)
+
+    def _ticket(self, monitor_id: int, due_ms: int, missed: int) -> Ticket:
+        self._running[monitor_id] = _Run(due_ms)
+        return monitor_id, due_ms, missed
+
+    def check_soon(self, monitor_id: int, at_ms: int | None = None, *, again: bool = False) -> None:
+        """Check a monitor beside its timetable. While a check of it runs, that one is the answer, unless it is to look again."""
+        if monitor_id not in self._held:
+            return
+        if (run := self._running.get(monitor_id)) is not None:
+            run.again |= again
+            return
+        heapq.heappush(self._beside, (at_ms or self._clock.now_ms, monitor_id))
+        self._wake.set()
+
+    def _catch_up(self, since_ms: int, now_ms: int) -> None:
+        """Check those monitors soon that come rarely and were due in a span in which nobody checked."""
+        for held in self._held.values():
+            monitor = held.watched
+            last_ms = now_ms - (now_ms - monitor.phase_ms) % monitor.interval_ms
+            if monitor.interval_ms >= CATCH_UP_FROM_MS and last_ms > since_ms:
+                self.check_soon(monitor.id, now_ms + 1000 + monitor.phase_ms % CATCH_UP_MS)
+
+    async def idle(self) -> None:
+        """Wait until every check that was sent off is over."""
+        await self._batches.idle()
+
+    def _progress(self) -> tuple[int | None, int | None]:
+        if not self._begun or self._turned_ms is None:
+            return None, None  # that nobody checked until now is not noted yet
+        earliest_ms = min((run.due_ms for run in self._running.values()), default=self._turned_ms + 1)
+        return min(earliest_ms - 1, self._turned_ms), self._turned_ms
+
+    async def _jumped(self, from_ms: int, to_ms: int) -> None:
+        """The machine slept, or somebody set the clock: nobody checked in between, and nobody is to blame."""
+        logger.warning("time jumped by %.0f s: the timetable begins anew", (to_ms - from_ms) / 1000)
+        now_ms = self._clock.now_ms
+        # Each at the next place of its own, so not all at once.
+        self._timetable = Timetable()
+        for held in self._held.values():
+            self._timetable.put(held.watched.id, held.watched.interval_ms, held.watched.phase_ms, now_ms)
+        self._wake.set()
+        if to_ms > from_ms:
+            self._gaps.append((from_ms, to_ms))
+            self._catch_up(from_ms, now_ms)
+            try:
+                await engine_state.note_gap(from_ms, to_ms, self._region)
+            except Exception:  # it holds in this process, which is where it is asked for
+                logger.exception("a gap could not be stored")
+
+    def _deaf(self) -> list[tuple[datetime, datetime]]:
+        return [(_at(start_ms), _at(end_ms)) for start_ms, end_ms in self._gaps]
+
+    # Checks.
+
+    async def _run_batch(self, batch: Sequence[Ticket]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.gather(*(self._one(monitor_id, due_ms) for monitor_id, due_ms, _ in batch))
+
+    async def _one(self, monitor_id: int, due_ms: int) -> Outcome | None:
+        """Run one check that was claimed, and take its result in."""
+        run, held, outcome = self._running[monitor_id], self._held.get(monitor_id), None
+        try:
+            if held is not None:
+                now_ms, began_s = self._clock.now_ms, self._clock.monotonic()
+                late = now_ms - due_ms > LATE_MS
+                self.stats.begun(now_ms, now_ms - due_ms, late)
+                monitor = held.watched
+                until_ms = now_ms + 1 + (monitor.phase_ms - now_ms - 1) % monitor.interval_ms
+                found = await self._runner.check(monitor, until_ms)
+                outcome = self._take_in(monitor_id, due_ms, found, late, began_s)
+        finally:
+            del self._running[monitor_id]
+            run.done.set_result(outcome)
+        if run.again:
+            self.check_soon(monitor_id)
+        return outcome
+
+    def _take_in(self, monitor_id: int, due_ms: int, found: Checked, late: bool, began_s: float) -> Outcome | None:
+        """Decide what follows from a check, show it, and hand it on to be stored."""
+        held = self._held.get(monitor_id)
+        if held is None:
+            return None  # paused or deleted meanwhile
+        monitor, at = held.watched, _at(due_ms)
+        maintained = self._maintained(held, at)
+        result = Result(due_ms, found.outcome, found.cause, max(found.code, 0), found.timing, late, maintained)
+        decision = decide(monitor.state, found.outcome, at, monitor.thresholds, counts=not maintained)
+        unknown_since = None if found.outcome.votes else monitor.unknown_since or at
+        turned = decision.state.standing is not monitor.state.standing
+        failed = found.outcome is not Outcome.UP
+        held.failures = held.failures + 1 if failed else 0
+        settled = Settled(
+            monitor_id,
+            monitor.workspace_id,
+            result,
+            decision.state,
+            decision.state != monitor.state or unknown_since != monitor.unknown_since,
+            decision.step,
+            found.text[:1000],
+            kept_detail.write(found) if failed and self._keeps_detail(held, due_ms, decision.step is not None) else "",
+            found.remember if found.remember and found.remember != monitor.remembered else None,
+            self._region,
+            unknown_since,
+        )
+        monitor.state, monitor.unknown_since = decision.state, unknown_since
+        monitor.remembered = found.remember or monitor.remembered
+        held.newest, held.newest_s = found.outcome, began_s
+        held.undecided += turned
+        self.recorder.add(settled, urgent=turned)
+        self._show(held, board.cells([monitor_id])[monitor_id].after(result), Latest(due_ms, found.text, found.findings, found.facts))
+        return found.outcome
+
+    def _maintained(self, held: _Held, at: datetime) -> bool:
+        if held.windows is None:
+            held.windows = tuple(window for window in self._windows if window.is_for(held.watched))
+        return any(window.holds(at) for window in held.windows)
+
+    def _keeps_detail(self, held: _Held, due_ms: int, decided: bool) -> bool:
+        """Whether the exchanges of this failure are kept: of one that lasts, now and then."""
+        keeps = decided or held.failures <= _DETAILS_IN_A_ROW or due_ms - held.detail_ms >= _DETAIL_EVERY_MS
+        if keeps:
+            held.detail_ms = due_ms
+        return keeps
+
+    def _show(self, held: _Held, cell: Cell, newest: Latest | None = None) -> None:
+        monitor = held.watched
+        if monitor.unknown_since is not None:
+            status = Outcome.UNREACHABLE.value if held.newest is Outcome.UNREACHABLE else Outcome.UNKNOWN.value
+            since = monitor.unknown_since
+        else:
+            # What was decided is not said before it is stored.
+            state = held.stored if held.undecided else monitor.state
+            status, since = state.standing.value, state.since
+        shown = Cell(status, _seconds(since), cell.bars, cell.last_s, cell.last_ms)
+        board.show(monitor.workspace_id, monitor.id, monitor.public_id, shown, newest)
+
+    def _stored(self, batch: Sequence[Settled], gone: frozenset[int]) -> None:
+        for entry in batch:
+            held = self._held.get(entry.monitor_id)
+            if held is None or entry.monitor_id in gone:
+                continue
+            if entry.changed:
+                turned = entry.state.standing is not held.stored.standing
+                held.stored = entry.state
+                if turned and held.undecided:
+                    held.undecided -= 1
+                    if not held.undecided:
+                        self._show(held, board.cells([entry.monitor_id])[entry.monitor_id])
+        for monitor_id in gone:
+            self._drop(monitor_id)
+
+    # What it depends on.
+
+    async def _parent_down(self, child: Watched, began_s: float) -> bool:
+        """Whether what a monitor depends on is down, now that a check of it failed that began at `began_s`.
+
+        Before an alarm the parent is looked at, so that a child does not tell of what its parent would have told a moment later.
+        """
+        parent = self._held.get(child.parent_id or 0)
+        if parent is None:
+            return False
+        if parent.watched.state.standing is Standing.DOWN:
+            return True
+        outcome = parent.newest
+        passive = parent.watched.kind in (Kind.HEARTBEAT, Kind.SCAN)
+        if child.state.standing is not Standing.DOWN and not passive and parent.newest_s < began_s:
+            try:
+                async with asyncio.timeout(parent.watched.timeout_s + 5):
+                    outcome = await self._look_at(parent.watched.id)
+            except TimeoutError:  # its retries take long, or somebody made each of two the other's parent
+                outcome = parent.newest
+        return outcome in _FAILED
+
+    async def _look_at(self, monitor_id: int) -> Outcome | None:
+        """Return what a check finds now: the one under way, or one beside the timetable, recorded like any."""
+        run = self._running.get(monitor_id)
+        if run is None:
+            now_ms = self._clock.now_ms
+            run = self._running[monitor_id] = _Run(now_ms)
+            await self._batches.send([(monitor_id, now_ms, 0)])
+        return await asyncio.shield(run.done)
+
+
+def _at(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _seconds(at: datetime | None) -> int:
+    return int(at.timestamp()) if at else 0
