@@ -13,6 +13,8 @@ from app.probes import (
     http_check,
     oidc_check,
     ping_check,
+    skew_check,
+    socketio_check,
     tcp_check,
     tls_check,
     websocket_check,
@@ -33,6 +35,8 @@ PROBES: dict[Kind, Probe] = {
     Kind.DNS: dns_check.run,
     Kind.TCP: tcp_check.run,
     Kind.PING: ping_check.run,
+    Kind.SKEW: skew_check.run,
+    Kind.SOCKETIO: socketio_check.run,
 }
 
 

@@ -33,7 +33,7 @@ async def run(configured: WebSocketCheck, tools: Tools) -> Checked:
     ends = time.monotonic() + tools.timeout_s
     talk = _Talk(configured, tools.timeout_s, ends)
     own = await open_as(configured, tools, configured.origin, ends, talk.run)
-    found = _opened(own, configured.origin) or talk.found
+    found = unopened(own, configured.origin) or talk.found
     if found is None:
         found = Checked(Outcome.UP, code=own.status)
     timing = replace(own.timing, total_ms=round(own.timing.total_ms + talk.took_ms, 3)) if own.response is not None else None
@@ -97,7 +97,7 @@ async def refuses(open_it: Callable[[Talk], Awaitable[Exchange]], origin: str) -
     return Refusal(exchange, failed(exchange.failure, exchange.failure_text))
 
 
-def _opened(own: Exchange, origin: str) -> Checked | None:
+def unopened(own: Exchange, origin: str) -> Checked | None:
     """Return what is wrong with a handshake; None when it opened."""
     if own.failure is not None:
         return failed(own.failure, own.failure_text)
