@@ -11,8 +11,8 @@ from app.components.tokens import ICONS_URL
 
 IconName = Literal[
     "activity", "arrow", "bell", "check", "contrast", "copy", "db", "diff", "dl", "down", "external", "flask", "globe", "grid", "key",
-    "laptop", "layers", "left", "link", "list", "moon", "more", "out", "passkey", "phone", "plus", "right", "rotate", "rss", "search",
-    "send", "server", "sliders", "sun", "terminal", "trash", "up", "upload", "user", "users", "window", "x", "zap",
+    "laptop", "layers", "left", "link", "list", "moon", "more", "out", "passkey", "pen", "phone", "plus", "right", "rotate", "rss",
+    "search", "send", "server", "sliders", "sun", "terminal", "trash", "up", "upload", "user", "users", "window", "x", "zap",
 ]  # fmt: skip
 GlyphName = Literal["critical", "high", "medium", "low", "info", "ok", "degraded", "down", "unknown", "paused", "not", "stop"]
 

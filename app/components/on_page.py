@@ -40,11 +40,11 @@ class KeepTyped(BaseHTML):
         return {"react": "useEffect"}
 
     def add_hooks(self) -> list[str | rx.Var]:
-        return [
-            "useEffect(() => { let typed = false; "
+        effect = (
+            "let typed = false; "
             f"const note = (event) => {{ typed = typed || event.target.form?.id === {self.form!s}; }}; "
             f"const ask = (event) => {{ if (typed && !{self.saved!s}) event.preventDefault(); }}; "
             "document.addEventListener('input', note); window.addEventListener('beforeunload', ask); "
-            "return () => { document.removeEventListener('input', note); window.removeEventListener('beforeunload', ask); }; "
-            f"}}, [{self.saved!s}]);"
-        ]
+            "return () => { document.removeEventListener('input', note); window.removeEventListener('beforeunload', ask); };"
+        )
+        return [f"useEffect(() => {{ {effect} }}, [{self.saved!s}]);"]

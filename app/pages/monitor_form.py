@@ -1,5 +1,7 @@
 """A monitor is added or changed: first its kind, then a form of that kind's fields, which can be run before it is saved."""
 
+from typing import Any
+
 import reflex as rx
 
 from app.components.button import button, link_button
@@ -51,7 +53,7 @@ def edit() -> rx.Component:
     )
 
 
-def _shell(content: rx.Component, crumbs: list[Crumb], here: str) -> rx.Component:
+def _shell(content: Any, crumbs: list[Crumb], here: str) -> rx.Component:
     return app_shell(
         favicon(),
         content,
@@ -85,7 +87,7 @@ def _missing() -> rx.Component:
     )
 
 
-def _error(retry: object) -> rx.Component:
+def _error(retry: Any) -> rx.Component:
     return rx.el.div(
         rx.el.h1("This form cannot be shown"),
         panel_error("The monitor could not be read.", _State.error, on_retry=retry),
@@ -135,7 +137,7 @@ def _kind(form: KindForm) -> rx.Component:
 # The form.
 
 
-def _form(heading: object, verb: str, doing: str, back: object) -> rx.Component:
+def _form(heading: Any, verb: str, doing: str, back: Any) -> rx.Component:
     handlers = Handlers(
         add=_State.add,
         remove=_State.remove,

@@ -1,4 +1,4 @@
-"""The form of a monitor, new or changed. It is drawn from the table of its kind; what is typed stays in the browser until it is submitted."""
+"""The form of a monitor, new or changed, drawn from the table of its kind. What is typed stays in the browser until it is submitted."""
 
 import json
 from dataclasses import replace
