@@ -54,9 +54,11 @@ def upgrade() -> None:
     # Not in batch mode, which would make the table anew and so delete what hangs on it.
     op.add_column("monitor", sa.Column("unknown_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("monitor", sa.Column("address", sa.Text(), nullable=False, server_default=""))
+    op.add_column("scan", sa.Column("monitor_id", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("scan", "monitor_id")
     op.drop_column("monitor", "address")
     op.drop_column("monitor", "unknown_since")
 

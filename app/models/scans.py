@@ -33,6 +33,8 @@ class Scan(SQLModel, table=True):
     public_id: str = Field(max_length=24)  # random; the only id that leaves the services
     workspace_id: int = Field(foreign_key="workspace.id", ondelete="CASCADE")
     created_by: int = Field(foreign_key="user_account.id")
+    # The row id of the monitor that made it; None for people's. Without a foreign key: the report outlives the monitor.
+    monitor_id: int | None = None
     request: str = Field(sa_column=Column(Text, nullable=False))  # JSON of ScanRequest; secret header values are left out of its calls
     sealed_request: str | None = Field(
         default=None, sa_column=Column(Text)

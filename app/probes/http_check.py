@@ -100,7 +100,7 @@ class _Asking:
                 )
             except BadIdentity as error:
                 return Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, str(error), exchanges=tuple(exchanges))
-            exchange = _exchange(len(exchanges) + 1, method, url, sent, received, spent_ms)
+            exchange = recorded(len(exchanges) + 1, method, url, sent, received, spent_ms)
             exchanges.append(exchange)
             if exchange.response is None or received.failure is not None:
                 return failed(received.failure or Failure.PROTOCOL, received.failure_text, tuple(exchanges))
@@ -188,7 +188,8 @@ def _without(exchange: Exchange, token: str) -> Exchange:
     return placeholders.masked(exchange, {token, quote(token, safe="")})
 
 
-def _exchange(number: int, method: str, url: str, headers: Headers, received: Received, started_ms: float) -> Exchange:
+def recorded(number: int, method: str, url: str, headers: Headers, received: Received, started_ms: float) -> Exchange:
+    """Return a request of a check and its answer as an exchange."""
     return Exchange(
         id=number,
         purpose=Purpose.ENDPOINT,
