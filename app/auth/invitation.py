@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.auth.cookie import safe_next, sign_in, to_invitation, to_page
 from app.auth.page import message, page
+from app.core.urls import HOME
 from app.services import audit, invitations, rates, sessions, ways_in, workspaces
 from app.services.access import Actor, Role
 from app.services.errors import Invalid, SeamwatchError
@@ -21,7 +22,6 @@ from app.settings import settings
 
 router = APIRouter(include_in_schema=False)
 _Token = Annotated[str, Form(max_length=200)]
-_HOME = "/scans"
 _MAY = {
     Role.ADMIN: "Admins manage members, tokens, secrets and the workspace itself.",
     Role.EDITOR: "Editors start scans and keep secrets.",
@@ -63,7 +63,7 @@ async def _ask(request: Request, token: str, *, error: str = "", name: str = "")
         may=_MAY[offer.role],
         token=token,
         providers=[
-            (way.label, way.kind, f"/auth/login/{way.key}?{urlencode({'invitation': token, 'next': _HOME})}") for way in options.providers
+            (way.label, way.kind, f"/auth/login/{way.key}?{urlencode({'invitation': token, 'next': HOME})}") for way in options.providers
         ],
         passkey=f"/auth/passkeys/sign-in?{urlencode({'next': safe_next(to_invitation(token))})}" if options.passkeys else "",
         error=error,
@@ -82,7 +82,7 @@ async def _ask_signed_in(actor: Actor, offer: Offer, token: str) -> Response:
         user=actor.name,
         held=held,
         member=member,
-        goal=_HOME,
+        goal=HOME,
     )
 
 
@@ -98,12 +98,12 @@ async def answer(
             return await _ask(request, token)
         if actor is not None:
             await invitations.join(actor, token)
-            return to_page(_HOME)
+            return to_page(HOME)
         joined = await invitations.join_as_new(name, token)
     except Invalid as error:
         return await _ask(request, token, error=error.message, name="".join(filter(str.isprintable, name[:120])))
     except SeamwatchError as error:
         return _refused(error)
-    response = RedirectResponse(f"{settings().backend_url}/auth/passkeys/new?{urlencode({'next': _HOME})}", 303)
+    response = RedirectResponse(f"{settings().backend_url}/auth/passkeys/new?{urlencode({'next': HOME})}", 303)
     await sign_in(request, response, user_id=joined.user_id, workspace_id=joined.workspace_id, method=invitations.METHOD)
     return response

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from app.auth.cookie import address_of, enter, safe_next
 from app.auth.page import message, page
+from app.core.urls import HOME
 from app.services import login_links, rates
 from app.services.errors import Forbidden, Limited
 from app.services.rates import Rate
@@ -16,7 +17,7 @@ _Text = Annotated[str, Form()]
 
 
 @router.get("/auth/owner", response_class=HTMLResponse, include_in_schema=False)
-async def ask(request: Request, token: str = "", goal: Annotated[str, Query(alias="next")] = "/") -> HTMLResponse:
+async def ask(request: Request, token: str = "", goal: Annotated[str, Query(alias="next")] = HOME) -> HTMLResponse:
     try:
         await rates.hit(Rate.LINK, rates.of_address(address_of(request)))
     except Limited as error:
@@ -29,7 +30,7 @@ async def ask(request: Request, token: str = "", goal: Annotated[str, Query(alia
 
 @router.post("/auth/owner", include_in_schema=False)
 async def sign_in_by_link(
-    request: Request, token: _Text = "", goal: Annotated[str, Form(alias="next")] = "/", name: _Text = ""
+    request: Request, token: _Text = "", goal: Annotated[str, Form(alias="next")] = HOME, name: _Text = ""
 ) -> Response:
     try:
         await rates.hit(Rate.LINK, rates.of_address(address_of(request)))

@@ -54,6 +54,9 @@ def http_url(url: str) -> str:
     return f"http{url[2:]}" if url.startswith(("ws://", "wss://")) else url
 
 
+HOME = "/overview"  # our own page that sign-in leads to
+
+
 def local_path(text: str) -> str:
     """Return a path of our own pages that a browser may be sent to, or "" for anything else.
 

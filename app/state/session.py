@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import reflex as rx
 
-from app.services import sessions, workspaces
+from app.services import overview, sessions, workspaces
 from app.services.access import Actor
 from app.services.errors import SeamwatchError
 from app.services.instance import facts
+from app.services.overview import NavCounts
 from app.services.workspaces import WorkspaceRow
 from app.state import gate
 from app.state.roles import ROLE_WORDS
@@ -58,7 +59,7 @@ class SessionState(rx.State):
     @rx.event
     @gate.public
     async def load(self):
-        """Show who is here. One query at most beyond that of the session, for the switcher."""
+        """Show who is here, where they can switch to, and how many of what there are."""
         actor = await actor_of(self)
         self.known, self.backend = True, facts().backend_url
         self.signed_in = actor is not None
@@ -68,6 +69,7 @@ class SessionState(rx.State):
         self.role_words = ROLE_WORDS[actor.role] if actor else ""
         self._call(actor.name if actor else "")
         self._list(await workspaces.mine(actor) if actor else ())
+        show_counts(self, await overview.counts(actor) if actor else NavCounts(0, 0, 0, 0, 0))
 
     @rx.event
     @gate.signed_in
@@ -90,3 +92,8 @@ class SessionState(rx.State):
 
     def _call(self, name: str) -> None:
         self.name, self.initials = name, _initials(name)
+
+
+def show_counts(state: SessionState, nav: NavCounts) -> None:
+    """Show these counts beside the places of the shell."""
+    state.monitors, state.sites, state.open_incidents = nav.monitors, nav.sites, nav.open_incidents

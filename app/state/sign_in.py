@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import reflex as rx
 
-from app.core.urls import local_path
+from app.core.urls import HOME, local_path
 from app.services import invitations, sessions, ways_in
 from app.services.errors import SeamwatchError
 from app.services.instance import facts
@@ -47,7 +47,7 @@ class SignInState(rx.State):
     pending: str = rx.LocalStorage("", name="seamwatch-next")
     view: rx.Field[str] = rx.field("loading")  # "loading", "ready", "error"
     error: rx.Field[str] = rx.field("")
-    then: rx.Field[str] = rx.field("/scans")
+    then: rx.Field[str] = rx.field(HOME)
     then_words: rx.Field[str] = rx.field("")  # what is kept, for people; "" for nothing in particular
     why_glyph: rx.Field[str] = rx.field("unknown")
     why: rx.Field[str] = rx.field("")
@@ -71,8 +71,8 @@ class SignInState(rx.State):
         invitation = str(asked.get("invitation", ""))[:_TOKEN_AT_MOST]
         if await actor_of(self):
             self.pending = ""
-            return rx.redirect(then or "/scans", replace=True)
-        self.then = then or "/scans"
+            return rx.redirect(then or HOME, replace=True)
+        self.then = then or HOME
         self.then_words = _scan_asked(then)
         if then:
             self.pending = f"{int(time.time())} {then}"
@@ -127,7 +127,7 @@ class SignInState(rx.State):
             return None
         self.pending = ""
         fresh = at.isdigit() and len(at) < 12 and time.time() - int(at) <= _KEPT_S
-        return rx.redirect(local_path(path) or "/scans", replace=True) if fresh else None
+        return rx.redirect(local_path(path) or HOME, replace=True) if fresh else None
 
 
 def _scan_asked(then: str) -> str:

@@ -78,7 +78,7 @@ async def test_looking_uses_nothing_up_and_a_name_makes_an_account_and_a_session
     for _ in range(3):
         await opened(client, token)
     answer = await pressed(client, token, "new", name="Carla")
-    assert (answer.status_code, answer.headers["location"]) == (303, f"{PUBLIC_URL}/auth/passkeys/new?next=%2Fscans")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PUBLIC_URL}/auth/passkeys/new?next=%2Foverview")
     assert (await roles(alice))["Carla"] == "editor"
     carla = await sessions.actor(session_of(answer))
     assert carla
@@ -111,7 +111,7 @@ async def test_who_is_signed_in_joins_with_their_account(client: AsyncClient, to
     assert "Join as Charlie" in words(await opened(client, token, cookie))
     assert "Charlie" not in await roles(alice)
     answer = await pressed(client, token, "join", cookie)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"{PUBLIC_URL}/scans")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PUBLIC_URL}/overview")
     assert (await roles(alice))["Charlie"] == "editor"
     moved = await sessions.actor(cookie)
     assert moved
@@ -159,7 +159,7 @@ async def test_buttons_of_providers_carry_the_invitation_and_no_name_makes_an_ac
     _settings.cache_clear()
     answer = await opened(client, token)
     (href,) = re.findall(r'href="(/auth/login/github[^"]+)"', unescape(answer.text))
-    assert parse_qs(urlsplit(href).query) == {"invitation": [token], "next": ["/scans"]}
+    assert parse_qs(urlsplit(href).query) == {"invitation": [token], "next": ["/overview"]}
     assert "Your name" not in words(answer)
     refused = await pressed(client, token, "new", name="Carla")
     assert refused.status_code == 403

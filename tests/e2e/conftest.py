@@ -27,7 +27,7 @@ async def signed_in_state(browser: Browser, seamwatch: Running):
     context = await browser.new_context(base_url=PUBLIC_URL, locale="en-US")
     page = await context.new_page()
     await sign_in(page, await asyncio.to_thread(seamwatch.owner_link))
-    await page.get_by_role("link", name="Your scans").first.wait_for()
+    await page.get_by_role("link", name="Incidents").first.wait_for()
     state = await context.storage_state()
     await context.close()
     return state

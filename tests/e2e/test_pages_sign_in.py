@@ -40,7 +40,7 @@ async def test_a_page_of_the_app_opened_signed_out_leads_back_to_itself(seamwatc
 async def test_a_foreign_address_to_go_on_to_is_not_taken(seamwatch: Running, page: Page):
     await page.goto("/sign-in?next=//evil.example/")
     await page.get_by_text("Locked out").click()
-    await expect(page.get_by_role("link", name="Go on")).to_have_attribute("href", "/scans")
+    await expect(page.get_by_role("link", name="Go on")).to_have_attribute("href", "/overview")
 
 
 async def test_signing_out_ends_the_session(seamwatch: Running, page: Page):

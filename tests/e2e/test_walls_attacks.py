@@ -92,7 +92,7 @@ async def test_signing_out_in_one_tab_empties_the_others_and_back_shows_nothing(
     try:
         first = await context.new_page()
         await sign_in(first, await asyncio.to_thread(seamwatch.owner_link))
-        await first.get_by_role("link", name="Your scans").first.wait_for()
+        await first.get_by_role("link", name="Incidents").first.wait_for()
         second = await context.new_page()
         await second.goto("/settings/sessions")
         await second.get_by_text("This browser").first.wait_for()

@@ -24,7 +24,7 @@ async def owner_tab(browser: Browser, seamwatch: Running) -> AsyncIterator[Page]
     context = await browser.new_context(base_url=PUBLIC_URL, locale="en-US")
     page = await context.new_page()
     await sign_in(page, await asyncio.to_thread(seamwatch.owner_link))
-    await page.get_by_role("link", name="Your scans").first.wait_for()
+    await page.get_by_role("link", name="Incidents").first.wait_for()
     yield page
     await context.close()
 
