@@ -7,6 +7,7 @@ import reflex as rx
 from reflex.app import default_error_boundary
 
 from app import web
+from app.components.made import made_note
 from app.components.shell import connection_note, trouble_note
 from app.components.tokens import STYLESHEETS
 from app.pages import (
@@ -15,37 +16,52 @@ from app.pages import (
     cors_lab,
     engine,
     findings,
+    incidents,
     landing,
+    maintenance,
     members,
+    monitor,
+    monitor_form,
     my_sessions,
     new_scan,
     not_found,
+    overview,
     profile,
     rules,
     scan,
     scans,
     sign_in,
+    sites,
     stored_secrets,
     tokens,
+    watch,
     workspace_settings,
 )
 from app.state import gate, sockets
 from app.state.audit_log import AuditLogState
+from app.state.bulk import BulkState
 from app.state.compare import CompareState
 from app.state.engine import EngineViewState
+from app.state.incidents import IncidentsState
 from app.state.lab import LabState
 from app.state.landing import LandingState
+from app.state.maintenance import MaintenanceState
 from app.state.members import MembersState
+from app.state.monitor import MonitorState
+from app.state.monitor_form import MonitorFormState
 from app.state.my_sessions import MySessionsState
 from app.state.new_scan import NewScanState
+from app.state.overview import OverviewState
 from app.state.profile import ProfileState
 from app.state.scan import ScanState
 from app.state.scans import ScansState
 from app.state.session import SessionState
 from app.state.sign_in import SignInState
+from app.state.sites import SitesState
 from app.state.stored_secrets import StoredSecretsState
 from app.state.tokens import TokensState
 from app.state.trouble import on_exception
+from app.state.watch import WatchState
 from app.state.workspace_settings import WorkspaceSettingsState
 
 app = rx.App(
@@ -56,7 +72,7 @@ app = rx.App(
     toaster=None,  # components/toast.py instead: handlers may not return rx.toast under our CSP
     app_wraps={
         (55, "ErrorBoundary"): lambda stateful: default_error_boundary(),
-        (5, "Overlay"): lambda stateful: rx.fragment(trouble_note(), connection_note()) if stateful else None,
+        (5, "Overlay"): lambda stateful: rx.fragment(trouble_note(), made_note(), connection_note()) if stateful else None,
     },
 )
 app.add_middleware(gate.Gate())
@@ -81,10 +97,25 @@ app.add_page(
     on_load=[SessionState.load, SignInState.resume, LandingState.load],
 )
 app.add_page(sign_in.page, route="/sign-in", title="Sign in · Seamwatch", on_load=[SessionState.load, SignInState.load])
+_LIST = [SessionState.load, SignInState.resume, BulkState.load, OverviewState.load]
+app.add_page(overview.page, route="/overview", title=OverviewState.title, on_load=_LIST)
+app.add_page(overview.monitors, route="/monitors", title=OverviewState.title, on_load=_LIST)
+app.add_page(monitor_form.new, route="/monitors/new", title=MonitorFormState.title, on_load=[SessionState.load, MonitorFormState.open_new])
+app.add_page(monitor.page, route="/monitors/[monitor]", title=MonitorState.title, on_load=[SessionState.load, MonitorState.open])
+app.add_page(
+    monitor_form.edit,
+    route="/monitors/[monitor]/edit",
+    title=MonitorFormState.title,
+    on_load=[SessionState.load, MonitorFormState.open_one],
+)
 app.add_page(scans.page, route="/scans", title="Scans · Seamwatch", on_load=[SessionState.load, ScansState.load])
 app.add_page(new_scan.page, route="/scans/new", title="New scan · Seamwatch", on_load=[SessionState.load, NewScanState.load])
 app.add_page(compare.page, route="/scans/compare", title="Comparison · Seamwatch", on_load=[SessionState.load, CompareState.load])
 app.add_page(scan.page, route="/scans/[scan]", title=ScanState.title, on_load=[SessionState.load, ScanState.open])
+app.add_page(watch.page, route="/scans/[scan]/watch", title="Watch a report · Seamwatch", on_load=[SessionState.load, WatchState.load])
+app.add_page(sites.page, route="/sites", title="Sites · Seamwatch", on_load=[SessionState.load, SitesState.load])
+app.add_page(incidents.page, route="/incidents", title=IncidentsState.title, on_load=[SessionState.load, IncidentsState.load])
+app.add_page(maintenance.page, route="/maintenance", title="Maintenance · Seamwatch", on_load=[SessionState.load, MaintenanceState.load])
 app.add_page(not_found.page, route="/404", title="Not found · Seamwatch", on_load=SessionState.load)
 app.add_page(
     cors_lab.page,

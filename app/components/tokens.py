@@ -7,5 +7,16 @@ SeverityName = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[SeverityName, ...] = get_args(SeverityName)
 SEVERITY_WORDS: dict[str, str] = {name: name.capitalize() for name in SEVERITIES}
 
-STYLESHEETS = ["/tokens.css", "/theme.css", "/pages.css", "/report.css", "/lab.css", "/settings.css", "/workspace.css", "/overview.css"]
+STYLESHEETS = [
+    "/tokens.css",
+    "/theme.css",
+    "/pages.css",
+    "/report.css",
+    "/lab.css",
+    "/settings.css",
+    "/workspace.css",
+    "/overview.css",
+    "/monitor.css",
+    "/watching.css",
+]
 ICONS_URL = "/icons.svg"

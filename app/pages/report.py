@@ -27,7 +27,11 @@ def report_actions() -> list[Any]:
     """Return the buttons of the top bar."""
     return [
         link_button("Export", href=ReportState.download, kind="ghost", icon_name="dl", server=True, class_name="desk"),
-        button("Scan again", icon_name="rotate", on_click=ScanState.rescan),
+        button(rx.el.span("Scan again", class_name="desk"), icon_name="rotate", on_click=ScanState.rescan, aria_label="Scan again"),
+        rx.cond(
+            (ReportState.error == "") & (ReportState.shown != ""),
+            link_button("Watch this", href=f"/scans/{ReportState.shown}/watch", kind="pri", icon_name="activity"),
+        ),
     ]
 
 

@@ -64,7 +64,7 @@ def row(incident: Incident, monitor_id: str, monitor: str, kind: str) -> Inciden
 
 
 async def list_(actor: Actor | None, page: int = 1, open_only: bool = False, monitor_id: str = "", site_id: str = "") -> Page[IncidentRow]:
-    """Return one page of the workspace's incidents, newest first; of one monitor or one site, where these are given.
+    """Return one page of the workspace's incidents, open ones first, then newest first; of one monitor or one site.
 
     Incidents of deleted monitors are left out.
 
@@ -89,7 +89,7 @@ async def list_(actor: Actor | None, page: int = 1, open_only: bool = False, mon
             select(Incident, Monitor.public_id, Monitor.name, Monitor.kind)
             .join(Monitor, there[0] & there[1])
             .where(*chosen)
-            .order_by(col(Incident.id).desc())
+            .order_by(col(Incident.closed_at).is_not(None), col(Incident.id).desc())
             .offset((number - 1) * PAGE_SIZE)
             .limit(PAGE_SIZE)
         )

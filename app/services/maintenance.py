@@ -1,6 +1,7 @@
 """Maintenance windows: when results are kept and do not count, and of which monitors."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -62,22 +63,15 @@ class WindowRow:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window as the engine and lists read it. Ids are row ids."""
+    """What a window is for. Ids are row ids; without any it is for the whole workspace."""
 
     workspace_id: int
-    schedule: Maintenance
-    ended_at: datetime | None  # an occurrence that began before is over
     monitor_ids: frozenset[int] = frozenset()
     tags: frozenset[str] = frozenset()
     site_ids: frozenset[int] = frozenset()
 
-    def holds(self, at: datetime) -> bool:
-        """Whether results that were due at this time do not count."""
-        return _holds(self.schedule, self.ended_at, at)
-
     @property
     def everything(self) -> bool:
-        """Whether it is for the whole workspace."""
         return not (self.monitor_ids or self.tags or self.site_ids)
 
     def covers(self, monitor_id: int, tags: frozenset[str], site_id: int | None) -> bool:
@@ -85,10 +79,8 @@ class Window:
         return self.everything or monitor_id in self.monitor_ids or site_id in self.site_ids or not self.tags.isdisjoint(tags)
 
 
-def _holds(schedule: Maintenance, ended_at: datetime | None, at: datetime) -> bool:
-    if not in_maintenance(schedule, at):
-        return False
-    return ended_at is None or _began(schedule, at) > ended_at
+def _holds(schedule: Maintenance | None, at: datetime) -> bool:
+    return schedule is not None and in_maintenance(schedule, at)
 
 
 def _began(schedule: Maintenance, at: datetime) -> datetime:
@@ -126,25 +118,23 @@ class Holding:
 
 
 @lru_cache(maxsize=2048)
-def _in_minute(schedule: Maintenance, ended_at: datetime | None, at: datetime) -> bool:
-    return _holds(schedule, ended_at, at)
+def _held(schedule: Maintenance, at: datetime) -> bool:
+    return in_maintenance(schedule, at)
 
 
 async def holding(db: AsyncSession, workspace_id: int, at: datetime) -> Holding:
     """Return what is in maintenance in a workspace at this time."""
     rows = (await db.exec(select(MaintenanceWindow).where(MaintenanceWindow.workspace_id == workspace_id))).all()
-    # Cron is slow to read and never changes within a minute; windows that come once can end at any second.
+    # Cron is slow to read, and says nothing new within a minute; windows that come once can end at any second.
     minute = at.replace(second=0, microsecond=0)
-    held = [row for row in rows if _in_minute(_schedule(row), row.ended_at, minute if row.cron and not row.ends_at else at)]
+    held = [row for row in rows if (schedule := _schedule(row)) and _in_span(row, at) and _held(schedule, minute if row.cron else at)]
     return Holding(tuple(await _windows(db, held)))
 
 
-async def windows() -> tuple[Window, ...]:
-    """Return the windows of all workspaces that hold or may still come: for the engine."""
-    async with reading() as db:
-        rows = (await db.exec(select(MaintenanceWindow))).all()
-        at = now()
-        return tuple(await _windows(db, [row for row in rows if not row.ends_at or row.ends_at > at - timedelta(days=1)]))
+def _in_span(row: MaintenanceWindow, at: datetime) -> bool:
+    """Whether a window is not over, and has begun."""
+    end = _end(row)
+    return (row.starts_at is None or row.starts_at <= at) and (end is None or at < end)
 
 
 async def _windows(db: AsyncSession, rows: list[MaintenanceWindow]) -> list[Window]:
@@ -159,7 +149,7 @@ async def _windows(db: AsyncSession, rows: list[MaintenanceWindow]) -> list[Wind
         tags = frozenset(target.get("tags", ()))
         if any(target.values()) and not (monitor_ids or site_ids or tags):
             continue  # all that it was for is gone: it must not become a window of the whole workspace
-        made.append(Window(row.workspace_id, _schedule(row), row.ended_at, monitor_ids, tags, site_ids))
+        made.append(Window(row.workspace_id, monitor_ids, tags, site_ids))
     return made
 
 
@@ -172,8 +162,16 @@ async def _row_ids(db: AsyncSession, table: type[Monitor] | type[Site], public_i
     return found
 
 
-def _schedule(row: MaintenanceWindow) -> Maintenance:
-    return Maintenance(row.starts_at, row.ends_at, row.cron, row.zone, timedelta(seconds=row.duration_s))
+def _end(row: MaintenanceWindow) -> datetime | None:
+    return min(filter(None, (row.ends_at, row.ended_at)), default=None)
+
+
+def _schedule(row: MaintenanceWindow) -> Maintenance | None:
+    """Return when the window holds; None when it was ended before it began."""
+    end = _end(row)
+    if end is not None and row.starts_at is not None and end <= row.starts_at:
+        return None
+    return Maintenance(row.starts_at, end, row.cron, row.zone, timedelta(seconds=row.duration_s))
 
 
 # As people see and change them.
@@ -207,17 +205,16 @@ async def _names(db: AsyncSession, actor: Actor, rows: Any) -> dict[str, str]:
 def _row(row: MaintenanceWindow, told: dict[str, str]) -> WindowRow:
     schedule, at, target = _schedule(row), now(), json.loads(row.targets)
     monitors, tags, sites = (tuple(target.get(key, ())) for key in ("monitors", "tags", "sites"))
-    until = None
-    if _holds(schedule, row.ended_at, at):
+    state, until, next_at = "over", None, next_maintenance(schedule, at) if schedule else None
+    if schedule and _holds(schedule, at):
         state = "now"
-        until = _began(schedule, at) + schedule.duration if row.cron else row.ends_at
-        if until and row.ends_at:
-            until = min(until, row.ends_at)
-    else:
-        state = "next" if next_maintenance(schedule, at) else "over"
+        ends = (_began(schedule, at) + schedule.duration if row.cron else None, schedule.end)
+        until = min(filter(None, ends), default=None)
+    elif next_at:
+        state = "next"
     return WindowRow(
         row.public_id, row.name, row.starts_at, row.ends_at, row.cron, row.zone, row.duration_s, monitors, tags, sites,
-        state, next_maintenance(schedule, at), until, _words(row), _targets(monitors, tags, sites, told),
+        state, next_at, until, _words(row), _targets(monitors, tags, sites, told),
     )  # fmt: skip
 
 
@@ -318,6 +315,17 @@ async def get(actor: Actor | None, window_id: str) -> WindowRow:
         return _row(row, await _names(db, actor, [row]))
 
 
+async def monitors_named(actor: Actor | None, ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of those of these monitors that are still there, by id: for a form that shows what a window is for."""
+    actor = require(actor, Action.READ_MONITORS)
+    wanted = sorted(filter(names.is_public_id, ids))[:MAX_TARGETS]
+    query = select(Monitor.public_id, Monitor.name).where(
+        Monitor.workspace_id == actor.workspace_id, col(Monitor.deleted_at).is_(None), col(Monitor.public_id).in_(wanted)
+    )
+    async with reading() as db:
+        return dict((await db.exec(query)).all()) if wanted else {}
+
+
 async def create(actor: Actor | None, draft: WindowDraft) -> str:
     """Add a window and return its id. Raises Invalid by field, Limited."""
     actor = require(actor, Action.CHANGE_MONITORS)
@@ -349,11 +357,17 @@ async def change(actor: Actor | None, window_id: str, draft: WindowDraft) -> Non
 async def end_now(actor: Actor | None, window_id: str) -> None:
     """End a window that holds; one that recurs comes again. Raises NotFound, Conflict when it does not hold."""
     actor = require(actor, Action.CHANGE_MONITORS)
+    at = now()
     async with transaction() as db:
         row = await _get(db, actor, window_id)
-        if not _holds(_schedule(row), row.ended_at, now()):
+        schedule = _schedule(row)
+        if schedule is None or not _holds(schedule, at):
             raise Conflict("This window does not hold now.")
-        row.ended_at = now()
+        if row.cron:
+            # It holds again from after this occurrence on.
+            row.starts_at = _began(schedule, at) + schedule.duration
+        else:
+            row.ended_at = at
         audit.record(db, actor, Did.MAINTENANCE_ENDED, row.name)
     await _tell()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import load_only
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -55,7 +55,7 @@ class ScanRow:
     calls: int
     blocked: int  # of `calls`
     error: str  # why it failed; "" otherwise
-    created_by: str
+    created_by: str  # a name; "a monitor" for those that monitors made
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Comparison:
 
 # Columns of a row: everything but the report and the request, which can be megabytes.
 _ROW = load_only(
-    *(getattr(Scan, name) for name in ("id", "public_id", "workspace_id", "created_by")),
+    *(getattr(Scan, name) for name in ("id", "public_id", "workspace_id", "created_by", "monitor_id")),
     *(getattr(Scan, name) for name in ("page_url", "api_url", "status", "created_at", "started_at", "finished_at")),
     *(getattr(Scan, name) for name in ("sentence", "critical", "high", "medium", "low", "info", "calls", "blocked", "error")),
     raiseload=True,
@@ -99,7 +99,7 @@ def _row(scan: Scan, created_by: str) -> ScanRow:
         calls=scan.calls,
         blocked=scan.blocked,
         error=scan.error,
-        created_by=created_by,
+        created_by=created_by if scan.monitor_id is None else "a monitor",
     )
 
 
@@ -155,7 +155,8 @@ def unsealed(shown: str, sealed: str | None, sealed_for: str) -> ScanRequest:
 
 async def _queue(actor: Actor, request: ScanRequest) -> str:
     public_id = secrets.token_urlsafe(12)
-    mine = select(func.count()).select_from(Scan).where(Scan.created_by == actor.user_id)
+    # What monitors of theirs report is not theirs to wait for.
+    mine = select(func.count()).select_from(Scan).where(Scan.created_by == actor.user_id, col(Scan.monitor_id).is_(None))
     async with transaction() as db:
         waiting = (await db.exec(mine.where(col(Scan.status).in_(_OPEN)))).one()
         if waiting >= settings().max_scans_per_user:
@@ -228,6 +229,12 @@ async def list_(actor: Actor | None, page: int = 1) -> Page[ScanRow]:
         )
         rows = (await db.exec(query)).all()
     return Page(tuple(_row(scan, name) for scan, name in rows), number, pages, total)
+
+
+async def rows(db: AsyncSession, which: ColumnElement[bool]) -> tuple[ScanRow, ...]:
+    """Return the scans that a condition names. Whether the actor may read them is for the caller to say in it."""
+    query = select(Scan, User.name).join(User, col(User.id) == Scan.created_by).where(which).options(_ROW)
+    return tuple(_row(scan, name) for scan, name in (await db.exec(query)).all())
 
 
 async def cancel(actor: Actor | None, scan_id: str) -> None:
