@@ -52,6 +52,7 @@ TIMEOUT_S = 8.0
 MAX_LATE = 3  # answers of one host that time out, before it is left alone
 MAX_UNANSWERED = 2  # requests to a host that has not answered any yet
 SCAN_TIMEOUT_S = 60.0  # whatever happens, a scan ends
+BOT_CHECK = "shows a bot check"  # stands in the note of a report that knows nothing of the application for this reason
 
 HTML: Headers = (("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),)
 JSON: Headers = (("Accept", "application/json"),)
@@ -318,7 +319,7 @@ class Scan:
         self.begin("Page")
         page = await self.page()
         if is_bot_wall(page):
-            self.note(f"{urlsplit(page.url).netloc} shows a bot check, so its seams are unknown. Allow our user agent and scan again.")
+            self.note(f"{urlsplit(page.url).netloc} {BOT_CHECK}, so its seams are unknown. Allow our user agent and scan again.")
             return
         if is_login(page.url) and not schemelessly_same_site(page.url, self.request.page_url):
             # Who signs people in is not the application, and was not named by the user.

@@ -106,7 +106,7 @@ def _kept(checked: Checked, forms: tuple[str, ...], keep_up: bool) -> Checked:
         findings=tuple(_kept_finding(finding, forms) for finding in checked.findings),
         exchanges=kept,
         facts=placeholders.masked(checked.facts, forms),
-        remember=placeholders.masked(checked.remember, forms),
+        # What is remembered is not masked: probes remember digests and names in packed form, which a mask could only damage.
     )
 
 

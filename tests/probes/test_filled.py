@@ -121,7 +121,7 @@ async def test_a_probe_of_ones_own_gets_the_filled_check(net: Net):
 
     async def probe(check: ApiCheck, _tools: Tools) -> Checked:
         seen.append(check.ask.url)
-        return Checked(Outcome.UP, remember="of s3cr3t")
+        return Checked(Outcome.UP, facts=(("of", "s3cr3t"),), remember="s3cr3t, by chance")
 
     found = await run_filled(ApiCheck(Ask("http://{{secret.H}}/")), tools(net), {"H": "s3cr3t"}, probe=probe)
-    assert (seen, found.remember) == (["http://s3cr3t/"], "of •••")
+    assert (seen, found.facts, found.remember) == (["http://s3cr3t/"], (("of", "•••"),), "s3cr3t, by chance")
