@@ -182,21 +182,22 @@ async def _queue(actor: Actor, request: ScanRequest) -> str:
     return public_id
 
 
-async def get(actor: Actor | None, scan_id: str) -> ScanDetail:
-    actor = require(actor, Action.READ_SCANS)
+async def get(actor: Actor | None, scan_id: str, *, to: Action = Action.READ_SCANS) -> ScanDetail:
+    """Return one scan. `to` is what it is read for, where its reader is given no more of it than that takes."""
+    actor = require(actor, to)
     async with reading() as db:
         scan, created_by = await _get(db, actor, scan_id)
         request, version = (await db.exec(select(Scan.request, Scan.schema_version).where(Scan.id == scan.id))).one()
     return ScanDetail(_row(scan, created_by), _REQUEST.validate_json(request), version > 0)
 
 
-async def report_json_text(actor: Actor | None, scan_id: str) -> str:
-    """Return the report as it is stored.
+async def report_json_text(actor: Actor | None, scan_id: str, *, to: Action = Action.READ_SCANS) -> str:
+    """Return the report as it is stored. `to` as of `get`.
 
     Raises:
         NotFound: no such scan, or none with a report yet.
     """
-    actor = require(actor, Action.READ_SCANS)
+    actor = require(actor, to)
     async with reading() as db:
         scan, _ = await _get(db, actor, scan_id)
         text = (await db.exec(select(Scan.report).where(Scan.id == scan.id))).one()
@@ -205,9 +206,9 @@ async def report_json_text(actor: Actor | None, scan_id: str) -> str:
     return text
 
 
-async def report(actor: Actor | None, scan_id: str) -> Report:
-    """Return the report, whatever version of Seamwatch wrote it. Raises NotFound while there is none."""
-    return report_json.load(await report_json_text(actor, scan_id))
+async def report(actor: Actor | None, scan_id: str, *, to: Action = Action.READ_SCANS) -> Report:
+    """Return the report, whatever version of Seamwatch wrote it. `to` as of `get`. Raises NotFound while there is none."""
+    return report_json.load(await report_json_text(actor, scan_id, to=to))
 
 
 async def list_(actor: Actor | None, page: int = 1) -> Page[ScanRow]:

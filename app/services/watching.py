@@ -80,12 +80,17 @@ class _Read:
 
 
 async def proposals(actor: Actor | None, scan_id: str) -> Watchable:
-    """Return what the report of a scan proposes to watch. Raises NotFound while it has none."""
-    actor = require(actor, Action.READ_MONITORS)
-    read = await _read(actor, scan_id)
-    async with reading() as db:
-        site = await _site(db, actor, read.page_url)
-        already = await _already(db, actor, read.proposed.proposals)
+    """Return what the report of a scan proposes to watch. Raises NotFound while it has none.
+
+    What is watched already is told to those who may see monitors.
+    """
+    actor = require(actor, Action.READ_SCANS)
+    read = await _read(actor, scan_id, Action.READ_SCANS)
+    site, already = None, set[str]()
+    if may(actor, Action.READ_MONITORS):
+        async with reading() as db:
+            site = await _site(db, actor, read.page_url)
+            already = await _already(db, actor, read.proposed.proposals)
     return Watchable(
         site_name=site.name if site else _site_name(read.page_url),
         site_id=site.public_id if site else "",
@@ -98,12 +103,13 @@ async def proposals(actor: Actor | None, scan_id: str) -> Watchable:
     )
 
 
-async def watch(actor: Actor | None, scan_id: str, choices: Sequence[Choice], site_name: str = "") -> Watching:
+async def watch(actor: Actor | None, scan_id: str, choices: Sequence[Choice] | None, site_name: str = "") -> Watching:
     """Make monitors of what a report proposes, and the site they belong to unless there is one with its page. All or none.
 
     What is watched already is left as it is.
 
     Args:
+        choices: None for all that are ticked.
         site_name: of a new site; "" for its host.
 
     Raises:
@@ -114,9 +120,11 @@ async def watch(actor: Actor | None, scan_id: str, choices: Sequence[Choice], si
     """
     actor = require(actor, Action.CHANGE_MONITORS)
     named = names.name(site_name, "site_name", empty=True)
-    chosen = _chosen(choices)
-    read = await _read(actor, scan_id)
+    chosen = _chosen(choices) if choices is not None else None
+    read = await _read(actor, scan_id, Action.CHANGE_MONITORS)
     offered = {proposal.key: proposal for proposal in read.proposed.proposals}
+    if chosen is None:
+        chosen = [Choice(proposal.key) for proposal in offered.values() if proposal.ticked]
     if any(choice.key not in offered for choice in chosen):
         raise Invalid("keys", "This report does not propose one of these. Read its proposals again.")
     forms = _forms([(offered[choice.key], choice) for choice in chosen])
@@ -174,9 +182,9 @@ def _chosen(choices: object) -> list[Choice]:
     return list(found.values())
 
 
-async def _read(actor: Actor, scan_id: str) -> _Read:
-    detail = await scans.get(actor, scan_id)
-    report = await scans.report(actor, scan_id)
+async def _read(actor: Actor, scan_id: str, to: Action) -> _Read:
+    detail = await scans.get(actor, scan_id, to=to)
+    report = await scans.report(actor, scan_id, to=to)
     asked = detail.request.api_url or ""
     # Reading the list of public suffixes takes 0.1 s the first time: off the loop.
     proposed = await asyncio.to_thread(propose, report, asked)

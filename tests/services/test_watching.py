@@ -112,7 +112,7 @@ async def test_undo_leaves_a_site_that_has_other_monitors(cast: Cast):
     assert (len(rows), len(site)) == (len(chosen) - 1, 1)
 
 
-@pytest.mark.parametrize("keys", [[], ["pag-0000000000000000"], [""], [7], "pag", None])
+@pytest.mark.parametrize("keys", [[], ["pag-0000000000000000"], [""], [7], "pag", 7])
 async def test_what_the_report_does_not_propose_cannot_be_made(cast: Cast, keys: object):
     scan_id = await scanned(cast.alice)
     chosen = [Choice(key) for key in keys] if isinstance(keys, list) else keys  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
@@ -140,13 +140,17 @@ async def test_charlie_finds_no_scan_and_a_viewer_makes_nothing(cast: Cast, data
         await watching.undo(cast.charlie, made.monitors, made.site_id)
 
 
-async def test_a_token_needs_the_scopes_of_both_scans_and_monitors(cast: Cast):
+async def test_a_token_reads_proposals_as_a_scan_and_watches_as_it_makes_monitors(cast: Cast):
     scan_id = await scanned(cast.alice)
-    for scopes in ({Scope.SCANS_READ}, {Scope.MONITORS_READ}):
-        with pytest.raises(Forbidden):
-            await watching.proposals(replace(cast.alice, token="t", scopes=frozenset(scopes)), scan_id)
-    both = replace(cast.alice, token="t", scopes=frozenset({Scope.SCANS_READ, Scope.MONITORS_READ}))
-    assert (await watching.proposals(both, scan_id)).proposals
+    reads, writes = (replace(cast.alice, token="t", scopes=frozenset({scope})) for scope in (Scope.SCANS_READ, Scope.MONITORS_WRITE))
+    found = await watching.proposals(reads, scan_id)
+    assert not found.may_watch
+    with pytest.raises(Forbidden):
+        await watching.watch(reads, scan_id, None)
+    with pytest.raises(Forbidden):
+        await watching.proposals(writes, scan_id)
+    assert len((await watching.watch(writes, scan_id, None)).monitors) == len(ticked(found))
+    assert (await watching.proposals(reads, scan_id)).already == frozenset()
 
 
 async def test_a_scan_without_a_report_has_nothing_to_watch(cast: Cast):
