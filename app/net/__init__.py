@@ -175,7 +175,7 @@ class Net:
                 received = replace(received, certificate_ends=certificate_ends(curl))
             curl.reset()  # drops the callbacks, which hold the reply
             self._free.append(curl)
-            if code == pycurl.E_SSL_CERTPROBLEM and identity is not None:
+            if code in (pycurl.E_SSL_CERTPROBLEM, pycurl.E_BAD_FUNCTION_ARGUMENT) and identity is not None:
                 raise BadIdentity("The client certificate and its key cannot be read, or are not a pair. Both are PEM texts.")
             return received
 
