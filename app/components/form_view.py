@@ -83,7 +83,7 @@ def _block(block: ObjectVar[BlockView], handlers: Handlers) -> rx.Component:
     fields = rx.el.div(
         rx.cond(block.title != "", rx.el.h3(block.title, class_name="wide")),
         rx.foreach(block.fields.to(list[FieldView]), lambda one: _field(one, handlers)),
-        class_name="frow",
+        class_name=f"frow {block.look}",
     )
     rows = rx.el.fieldset(
         rx.el.legend(block.title, class_name="l"),

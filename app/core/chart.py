@@ -204,7 +204,7 @@ def _path(series: Sequence[tuple[float, float | None]], scale: _Scale) -> str:
 
 def _apart(lines: list[Line], size: Size) -> list[Line]:
     """Move the labels at the lines' ends so that none covers another."""
-    labelled = sorted((line for line in lines if line.label), key=lambda line: line.label_y)
+    labelled = sorted((line for line in lines if line.label), key=lambda line: (line.label_y, -lines.index(line)))
     places = [line.label_y for line in labelled]
     for number in range(1, len(places)):
         places[number] = max(places[number], places[number - 1] + _LABEL_GAP)

@@ -415,7 +415,9 @@ def _notes() -> rx.Component:
 
 
 def _example(one: ObjectVar[Example]) -> rx.Component:
-    return rx.el.div(rx.el.h3(one.title), code_block(text=one.text, key=f"example-{one.key}", label="How it is called"), class_name="stack tight")
+    return rx.el.div(
+        rx.el.h3(one.title), code_block(text=one.text, key=f"example-{one.key}", label="How it is called"), class_name="stack tight"
+    )
 
 
 def _heartbeat() -> rx.Component:

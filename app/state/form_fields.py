@@ -70,6 +70,7 @@ class Part:
     fields: tuple[Field, ...]
     title: str = ""
     advanced: bool = False  # folded
+    sentence: bool = False  # labels and fields read as one sentence
 
 
 @dataclass(frozen=True, slots=True)

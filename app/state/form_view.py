@@ -51,6 +51,7 @@ class BlockView:
     key: str
     path: str  # of a list; "" for fields
     title: str
+    look: str = ""  # "sentence": labels and fields read as one
     fields: list[FieldView] = field(default_factory=list)
     rows: list[RowView] = field(default_factory=list)
     add: str = ""  # "Add header"
@@ -119,7 +120,7 @@ class _Drawing:
     def block(self, key: str, part: Part | Rows, owner: str) -> BlockView | None:
         if isinstance(part, Part):
             fields = self.fields(part.fields, owner)
-            return BlockView(key, "", part.title, fields) if fields else None
+            return BlockView(key, "", part.title, "sentence" if part.sentence else "", fields) if fields else None
         path = owner + part.path
         numbers = self.form.rows.get(path, [])
         rows = [
@@ -134,7 +135,7 @@ class _Drawing:
             for place, number in enumerate(numbers)
         ]
         full = len(numbers) >= part.most
-        return BlockView(key, path, part.title, [], rows, f"Add {part.one}", full, part.hint, self.errors.get(path, ""))
+        return BlockView(key, path, part.title, "", [], rows, f"Add {part.one}", full, part.hint, self.errors.get(path, ""))
 
     def fields(self, fields: tuple[Field, ...], owner: str) -> list[FieldView]:
         return [self.field(one, owner, place) for place, one in enumerate(fields) if self.form.shown(one, owner)]
@@ -150,7 +151,7 @@ class _Drawing:
         look = _LOOKS.get(one.shape, "live" if one.steers else "text")
         if options == "parents":
             look = "found"
-        classes = " ".join(part for part in (f"w-{one.width}" if one.width else "w-l", "" if one.shape in _PLAIN else "mono") if part)
+        classes = " ".join(part for part in (f"w-{one.width}" if one.width else "w-l", "" if one.shape in _PLAIN else "code") if part)
         return FieldView(
             path, f"{self.filled}-{path}-{place}-{options}-{value if look == 'secret' else ''}", look, one.label, value,
             self.errors.get(path, ""), one.hint, one.placeholder, options, self.form.values.get(path + UNIT, ""),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import reflex as rx
 
@@ -43,6 +43,7 @@ _WAIT_S = 5.0  # how often a page that hears nothing looks whether it is still o
 _CHART_S = 15.0  # how often charts and tiles are read again while results come
 _TILED: tuple[monitor_history.Window, ...] = ("30d", "24h", "1h")
 _BY_NAME: dict[str, monitor_history.Window] = {window: window for window in WINDOWS}
+_YOUNG = timedelta(hours=6)  # of a monitor, whose first day is mostly empty
 _INCIDENTS = 8
 _CALLS = 20
 _PATH = "/monitors"
@@ -72,7 +73,7 @@ class MonitorState(rx.State):
 
     incident: rx.Field[str] = rx.field("")  # why the open one was opened
     tiles: rx.Field[Tiles] = rx.field(default_factory=Tiles)
-    window: rx.Field[str] = rx.field("24h")
+    window: rx.Field[str] = rx.field("")  # "" until it is known how old the monitor is
     latency: rx.Field[LatencyView] = rx.field(default_factory=LatencyView)
     charts_error: rx.Field[str] = rx.field("")
     as_table: rx.Field[bool] = rx.field(False)
@@ -114,7 +115,7 @@ class MonitorState(rx.State):
             self.reset()
             self.monitor_id = monitor_id
         window = str(self.router.url.query_parameters.get("window") or "")
-        self.window = window if window in WINDOWS else "24h"
+        self.window = window if window in WINDOWS else self.window
         self.asked = self.deleting = self.checking = False
         return await self._read()
 
@@ -132,6 +133,8 @@ class MonitorState(rx.State):
             self.view, self.error = "error", error.message
             return None
         self._show(detail)
+        young = datetime.now(UTC) - detail.created_at < _YOUNG
+        self.window = self.window or ("1h" if young else "24h")
         self.rules = rules(detail, windows)
         self.view = "monitor"
         self._before, self.page, self.opened = [None], 1, ""
@@ -221,14 +224,14 @@ class MonitorState(rx.State):
             monitor_id, actor = self.monitor_id, await actor_of(self)
         try:
             async with board.follow(actor) as follower:
+                async with self:
+                    self.live = True
                 while True:
                     changed = await follower.next(_WAIT_S)
                     async with self:
                         if not self._is_open(monitor_id) or await actor_of(self) is None:
                             self.live = False
                             break
-                        if not self.live:
-                            self.live = True
                         if changed and monitor_id in changed:
                             await self._renew(changed[monitor_id])
                     await asyncio.sleep(_PUSH_S if changed else 0)

@@ -72,11 +72,11 @@ class MonitorFormState(rx.State):
     focus_turn: rx.Field[int] = rx.field(0)
 
     _form: Form | None = None
-    _base: rx.Field[dict[str, Any]] = rx.field(default_factory=dict)  # of the draft what no field shows
+    _base: str = "{}"  # JSON of the draft as it was opened: of it, what no field shows is kept
     _errors: rx.Field[dict[str, str]] = rx.field(default_factory=dict)
     _hidden: rx.Field[dict[str, str]] = rx.field(default_factory=dict)  # secrets that stand in the JSON as dots, by place
     _intent: str = "save"
-    _draft: rx.Field[dict[str, Any]] = rx.field(default_factory=dict)  # what is being tried
+    _draft: str = "{}"  # JSON of what is being tried
 
     # Opening.
 
@@ -153,7 +153,7 @@ class MonitorFormState(rx.State):
     def _take_kind(self, kind: Kind, draft: dict[str, Any]) -> None:
         words = KINDS[kind]
         self.kind, self.kind_words, self.sentence, self.tried = kind.value, words.words, words.sentence, words.tried
-        self._base = draft
+        self._base = json.dumps(draft)
         json_draft = {name: value for name, value in draft.items() if value is not None}
         self._form = fill(sections_of(kind), json_draft)
         self._errors, self.view, self.as_json, self.run = {}, "form", False, RunView()
@@ -293,7 +293,7 @@ class MonitorFormState(rx.State):
                 case "fields":
                     self._show_fields(draft)
                 case "try":
-                    self._draft, self.running, self.run = draft, True, RunView()
+                    self._draft, self.running, self.run = json.dumps(draft), True, RunView()
                     yield MonitorFormState.try_it
                 case _:
                     yield await self._save(draft)
@@ -311,14 +311,14 @@ class MonitorFormState(rx.State):
         assert self._form is not None
         if self.as_json:
             text = form.get("json")
-            return self._base | reveal(text if isinstance(text, str) else "", self._hidden, _MAX_JSON)
+            return json.loads(self._base) | reveal(text if isinstance(text, str) else "", self._hidden, _MAX_JSON)
         sections = self._sections()
         take(sections, self._form, form)
         read = collect(sections, self._form)
         if read.errors:
             errors = [FieldError(path, text) for path, text in read.errors.items()]
             raise Invalid(errors[0].field, errors[0].message, *errors[1:])
-        return self._base | read.json
+        return json.loads(self._base) | read.json
 
     async def _save(self, draft: dict[str, Any]) -> Any:
         actor = await actor_of(self)
@@ -376,8 +376,8 @@ class MonitorFormState(rx.State):
     async def try_it(self):
         """Run the draft once and show what it found."""
         async with self:
-            draft, kind, monitor_id, actor = self._draft, self.kind, self.monitor_id, await actor_of(self)
-            self._draft = {}
+            draft, kind, monitor_id, actor = json.loads(self._draft), self.kind, self.monitor_id, await actor_of(self)
+            self._draft = "{}"
         shown, refusal = RunView(), None
         try:
             made = await trying.try_(actor, kind, draft.get("check", {}), draft.get("timeout_s", 10), monitor_id)

@@ -17,15 +17,16 @@ def _schedule(kind: Kind) -> Section:
     between = Field("retry_interval_s", "Seconds between tries", Shape.NUMBER, 5, width="m")
     counts = Part(
         (
-            Field("down", "An incident opens after", Shape.NUMBER, 2, width="s"),
-            Field("down_of", "bad ones, of the last", Shape.NUMBER, 2, width="s"),
-            Field("up", "It closes after", Shape.NUMBER, 1, width="s"),
-            Field("up_of", "good ones, of the last", Shape.NUMBER, 1, width="s"),
+            Field("down", "An incident opens when", Shape.NUMBER, 2, width="s"),
+            Field("down_of", "bad checks are among the last", Shape.NUMBER, 2, width="s"),
+            Field("up", "and closes when", Shape.NUMBER, 1, width="s"),
+            Field("up_of", "good ones are among the last", Shape.NUMBER, 1, width="s"),
         ),
         title="When it counts",
+        sentence=True,
     )
     if kind is Kind.HEARTBEAT:
-        return Section("When it counts", (Part(counts.fields),))
+        return Section("When it counts", (replace(counts, title=""),))
     turned = Field("upside_down", "Upside down: it is well while it cannot be reached", Shape.CHECK, False)
     more = (Part((retries, between), advanced=True), Part((turned,), advanced=True))
     return Section("Schedule", (Part((interval, timeout)), counts, *more))
