@@ -272,7 +272,7 @@ def _row(line: ObjectVar[Line]) -> rx.Component:
             class_name="nm",
         ),
         rx.el.td(rx.el.div(note, class_name="s note-line"), class_name="desk why-col"),
-        rx.el.td(CellBars.create(place=line.place), class_name="bc"),
+        rx.el.td(rx.el.div(CellBars.create(place=line.place), class_name="cut"), class_name="bc"),
         rx.el.td(rx.cond(line.uptime != "", rx.fragment(line.uptime, rx.el.span("%", class_name="f")), nothing), class_name="num mono s"),
         rx.el.td(rx.cond(line.p95 != "", line.p95, nothing), class_name="num mono s desk"),
         rx.el.td(CellLast.create(place=line.place), class_name="num s f desk last-col"),

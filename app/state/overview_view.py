@@ -39,7 +39,7 @@ KIND_WORDS = {
     "scan": "Scan",
 }
 SORTS = (("status", "Worst first"), ("name", "Name"), ("uptime", "30 days"), ("p95", "p95"), ("last", "Last check"))
-GROUPINGS = (("group", "Group: own"), ("site", "Group: site"), ("kind", "Group: kind"), ("none", "No groups"))
+GROUPINGS = (("group", "By group"), ("site", "By site"), ("kind", "By kind"), ("none", "Ungrouped"))
 MAX_FOLDED = 100
 _MAX_TEXT = 200
 
