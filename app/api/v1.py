@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
-from app.api import audit_log, me, members, oauth, proposals, scans, stored_secrets
+from app.api import audit_log, me, members, monitor_frames, monitor_history, monitors, oauth, proposals, scans, stored_secrets
 from app.core import report_json
 
 DESCRIPTION = """
@@ -25,7 +25,10 @@ name, as far as the role reaches. For short-lived access tokens see *oauth*.
 """
 
 PREFIX = "/api/v1"
-_NOUNS = (me.router, scans.router, proposals.router, members.router, stored_secrets.router, audit_log.router, oauth.router)
+_NOUNS = (
+    me.router, scans.router, proposals.router, monitors.router, monitor_history.router, monitor_frames.router, members.router,
+    stored_secrets.router, audit_log.router, oauth.router,
+)  # fmt: skip
 router = APIRouter(prefix=PREFIX)
 for _noun in _NOUNS:
     router.include_router(_noun)

@@ -14,7 +14,7 @@ from app.core.scan_events import RequestLine, ScanStatus
 from app.engine.scan import OnProgress, Progress, ScanFailed
 from app.engine.scan import run as run_scan
 from app.net import Net
-from app.services import audit, grants, scan_feed, scan_queue, sessions, signing_keys, tokens, workspaces
+from app.services import audit, grants, monitors, scan_feed, scan_queue, sessions, signing_keys, tokens, workspaces
 from app.services.scan_queue import Claim
 
 logger = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ class ScanWorker:
         if time.monotonic() >= self._next_prune:
             self._next_prune = time.monotonic() + PRUNE_S
             await workspaces.purge()
+            await monitors.purge()
             await audit.prune()
             await grants.purge()
             await tokens.purge()

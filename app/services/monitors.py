@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func
@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core import checks, described
 from app.core.checks import Check, Kind
 from app.core.schedule import first_due_ms
-from app.db import transaction
+from app.db import reading, transaction
 from app.models import Monitor, MonitorTag, Site, new_public_id, now
 from app.services import audit, engine_orders, groups, heartbeats, memberships, monitor_form, monitor_secrets, names, rates, settling
 from app.services.access import Action, Actor, require
@@ -26,7 +26,7 @@ from app.services.rates import Rate
 
 __all__ = [
     "BulkChange", "Draft", "MonitorDetail", "add_all", "bulk", "change", "check_now", "clone", "create", "defaults", "delete", "get",
-    "patch", "pause", "purge", "restore", "resume",
+    "patch", "pause", "purge", "restore", "resume", "written",
 ]  # fmt: skip
 
 AT_MOST = 20_000  # of one workspace
@@ -34,6 +34,7 @@ AT_ONCE = 500  # of one bulk change
 MAX_DEPTH = 20  # of parents
 RESTORABLE = timedelta(hours=1)
 _PURGE_BATCH = 100
+_WRITTEN_AT_ONCE = 200
 
 
 def not_found() -> NotFound:
@@ -479,6 +480,20 @@ async def check_now(actor: Actor | None, monitor_id: str) -> None:
     await rates.hit(Rate.TRY_CHECK, str(actor.user_id))
     assert row.id is not None
     await engine_orders.check_now(row.id)
+
+
+async def written(actor: Actor | None, after: int = 0) -> tuple[list[tuple[str, datetime, Draft]], int | None]:
+    """Return a batch of the workspace's monitors, in the order in which they were made, for exports: (id, when it was made, draft).
+
+    Args:
+        after: what the call before returned beside its batch; 0 for the first. None: there are no more.
+    """
+    actor = require(actor, Action.READ_MONITORS)
+    query = select(Monitor).where(Monitor.workspace_id == actor.workspace_id, col(Monitor.deleted_at).is_(None), col(Monitor.id) > after)
+    async with reading() as db:
+        rows = (await db.exec(query.order_by(col(Monitor.id)).limit(_WRITTEN_AT_ONCE))).all()
+        found = [(row.public_id, row.created_at, await draft_of(db, row)) for row in rows]
+    return found, rows[-1].id if len(rows) == _WRITTEN_AT_ONCE else None
 
 
 async def purge() -> int:

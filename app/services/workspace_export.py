@@ -18,7 +18,20 @@ from sqlmodel import col, select
 
 from app.db import reading, transaction
 from app.models import ApiToken, Scan, User, Workspace, now
-from app.services import audit, invitations, members, memberships, rates, stored_secrets
+from app.services import (
+    audit,
+    groups,
+    incidents,
+    invitations,
+    maintenance,
+    members,
+    memberships,
+    monitor_form,
+    monitors,
+    rates,
+    sites,
+    stored_secrets,
+)  # fmt: skip
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import Conflict
@@ -35,11 +48,15 @@ members.json      who is a member, since when, in which role
 invitations.json  who was invited as what; no link
 scans.jsonl       every scan, one JSON object a line, oldest first; deleted ones are left out
 scans/ID.json     the report of a scan as it is stored; its "schema_version" says which version of Seamwatch wrote it
+monitors.jsonl    every monitor as it can be made again, one JSON object a line; secrets stand in it by name
+sites.json        sites; groups.json, maintenance.json: groups of monitors and maintenance windows
+incidents.jsonl   every incident, one JSON object a line, newest first
 audit.jsonl       the audit log, one JSON object a line, newest first
 secrets.json      names of secrets, never their values
 tokens.json       tokens for programs, with neither the tokens nor their hashes
 
 Times are UTC (RFC 3339). Text is UTF-8. Addresses in scans hold no secrets: those are hashed when a scan ends.
+Of the single results of checks there are none here: they are asked for through the API.
 """
 
 _under_way: set[int] = set()  # row ids of workspaces whose archive is being built in this process
@@ -108,6 +125,11 @@ async def _build(actor: Actor, workspace: Workspace, file: IO[bytes]) -> None:
         await put("invitations.json", _json(await _invitations(actor)))
         await put("secrets.json", _json([asdict(row) for row in await stored_secrets.list_(actor)]))
         await put("tokens.json", _json(await _tokens(actor)))
+        await put("sites.json", _json([asdict(row) for row in await sites.list_(actor)]))
+        await put("groups.json", _json([asdict(row) for row in await groups.list_(actor)]))
+        await put("maintenance.json", _json([asdict(row) for row in await maintenance.list_(actor)]))
+        await put_lines("monitors.jsonl", _monitor_lines(actor))
+        await put_lines("incidents.jsonl", _incident_lines(actor))
         await put_lines("scans.jsonl", _scan_lines(actor))
         await put_lines("audit.jsonl", audit.export(actor, None, "jsonl"))
         async for page in _scan_pages(actor):
@@ -222,6 +244,24 @@ def _scan_line(values: dict[str, Any]) -> _ScanLine:
 async def _scan_lines(actor: Actor) -> AsyncIterator[str]:
     async for page in _scan_pages(actor):
         yield "".join(scan.line for scan in page)
+
+
+async def _monitor_lines(actor: Actor) -> AsyncIterator[str]:
+    """Yield the workspace's monitors in the order in which they were made."""
+    last = 0
+    while last is not None:
+        page, last = await monitors.written(actor, last)
+        lines = ({"id": public_id, "created_at": at, **monitor_form.plain(draft)} for public_id, at, draft in page)
+        yield "".join(f"{json.dumps(line, default=_plain, ensure_ascii=False)}\n" for line in lines)
+
+
+async def _incident_lines(actor: Actor) -> AsyncIterator[str]:
+    page = await incidents.list_(actor)
+    while True:
+        yield "".join(f"{json.dumps(asdict(row), default=_plain, ensure_ascii=False)}\n" for row in page.items)
+        if page.number >= page.pages:
+            return
+        page = await incidents.list_(actor, page.number + 1)
 
 
 async def _put_report(put: Callable[[str, str], Any], actor: Actor, scan_id: str) -> None:

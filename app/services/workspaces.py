@@ -17,6 +17,7 @@ from app.models import (
     Installation,
     Invitation,
     Membership,
+    Monitor,
     Scan,
     Secret,
     User,
@@ -24,7 +25,7 @@ from app.models import (
     Workspace,
     now,
 )
-from app.services import audit, bearers, members, memberships, names, scan_feed, sessions
+from app.services import audit, bearers, engine_orders, members, memberships, names, scan_feed, sessions
 from app.services.access import Action, Actor, Role, person, require
 from app.services.audit import Did
 from app.services.errors import Conflict, Forbidden, Invalid, Limited, NotFound
@@ -36,7 +37,7 @@ AUDIT_DAYS = (30, 3650)  # how short and how long an audit log may be kept; 0 is
 MAX_OWNED = 50  # workspaces of one user
 MAX_LISTED = 500  # workspaces of one user that the switcher shows
 FIRST_NAME = "My workspace"
-_SCANS_AT_ONCE, _LINES_AT_ONCE = 50, 2000  # removed in one transaction of `purge`
+_SCANS_AT_ONCE, _LINES_AT_ONCE, _MONITORS_AT_ONCE = 50, 2000, 200  # removed in one transaction of `purge`
 
 logger = logging.getLogger(__name__)
 
@@ -283,7 +284,7 @@ async def leave(actor: Actor | None) -> None:
 
 
 async def delete(actor: Actor | None, typed_name: str) -> None:
-    """Delete the workspace with everything in it: scans, secrets, tokens, invitations, audit log. Nothing brings it back.
+    """Delete the workspace with everything in it: scans, monitors, secrets, tokens, invitations, audit log. Nothing brings it back.
 
     In the place of the installation's first workspace comes a new, empty one of the same owner. Sessions that looked at the
     deleted one look at another of their user's, or end. For people it is gone at once; `purge` removes the bulk.
@@ -305,10 +306,15 @@ async def delete(actor: Actor | None, typed_name: str) -> None:
         scan_ids = (await db.exec(under_way)).all()
         await _replace_first(db, actor)
         touched = await memberships.move_sessions(db, actor.workspace_id)
+        monitor_ids = (await db.exec(select(Monitor.id).where(Monitor.workspace_id == actor.workspace_id))).all()
+        at = now()
+        # From now on nobody checks them and nobody is heard at their addresses; `purge` removes them.
+        await db.exec(update(Monitor).where(col(Monitor.workspace_id) == actor.workspace_id).values(deleted_at=at, changed_at=at))
         for table in (Membership, ApiToken, Invitation, Secret):
             await db.exec(delete_from(table).where(col(table.workspace_id) == actor.workspace_id))
     logger.warning("workspace %s was deleted by its owner, user %s", workspace.public_id, actor.user_public_id)
     await touched.announce()
+    await engine_orders.changed(one for one in monitor_ids if one is not None)
     for scan_id in scan_ids:
         await scan_feed.request_cancel(scan_id)
         await scan_feed.publish(scan_id, ScanStatus.CANCELLED)  # the worker finds no row whose end it could tell
@@ -325,7 +331,7 @@ async def purge() -> int:
     async with reading() as db:
         row_ids = (await db.exec(deserted)).all()
     for row_id in row_ids:
-        for table, at_once in ((Scan, _SCANS_AT_ONCE), (AuditEvent, _LINES_AT_ONCE)):
+        for table, at_once in ((Scan, _SCANS_AT_ONCE), (AuditEvent, _LINES_AT_ONCE), (Monitor, _MONITORS_AT_ONCE)):
             # Another process may be at it too: what it removes just now is left to it.
             some = select(table.id).where(table.workspace_id == row_id).limit(at_once).with_for_update(skip_locked=True)
             removed = at_once

@@ -16,9 +16,10 @@ from sqlmodel import select
 
 from app import db
 from app.models import ApiToken, Invitation, Membership, Scan, Secret, User, now
-from app.services import invitations, scan_queue, scans, sessions, stored_secrets, workspace_export, workspaces
+from app.services import groups, invitations, monitors, scan_queue, scans, sessions, stored_secrets, workspace_export, workspaces
 from app.services.access import Actor, Role
 from app.services.errors import Conflict, Forbidden, Limited, Unauthenticated
+from app.services.monitors import Draft
 from app.services.scan_form import ScanForm
 from app.web import Guard, api
 from tests.conftest import PUBLIC_URL, Cast
@@ -61,13 +62,19 @@ async def scanned(actor: Actor, url: str = "http://app.test/") -> str:
 async def test_everything_of_the_workspace_is_in_the_archive(alice: Actor, cast: Cast):
     scan_id = await scanned(cast.bob)
     await stored_secrets.put(alice, "SMTP_PASSWORD", "hunter2hunter2")
+    await monitors.create(alice, Draft("Shop", "page", {"ask": {"url": "https://shop.example/"}}, tags=("eu",)))
+    await groups.create(alice, "Checkout")
     await invitations.make(alice, "viewer", "Carla")
     await workspaces.change(alice, name="Fernway & Söhne")
     files = await unpacked(alice)
     assert set(files) == {
         *("README.txt", "workspace.json", "members.json", "invitations.json", "secrets.json", "tokens.json"),
         *("scans.jsonl", "audit.jsonl", f"scans/{scan_id}.json"),
+        *("monitors.jsonl", "incidents.jsonl", "sites.json", "groups.json", "maintenance.json"),
     }
+    (monitor,) = map(json.loads, files["monitors.jsonl"].splitlines())
+    assert (monitor["name"], monitor["check"]["ask"]["url"], monitor["tags"]) == ("Shop", "https://shop.example/", ["eu"])
+    assert [row["path"] for row in json.loads(files["groups.json"])] == ["Checkout"]
     assert files[f"scans/{scan_id}.json"] == await scans.report_json_text(alice, scan_id)
     assert json.loads(files["workspace.json"])["name"] == "Fernway & Söhne"
     assert [(row["name"], row["role"]) for row in json.loads(files["members.json"])] == [("Alice", "owner"), ("Bob", "editor")]
