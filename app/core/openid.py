@@ -3,6 +3,7 @@
 Sources: OpenID Connect Discovery 1.0, sections 3 and 4; RFC 8414, sections 2 and 3; RFC 7517 and RFC 7518; OpenID Connect Core 1.0, 10.1.
 """
 
+import base64
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,15 +178,24 @@ def _read(entry: Mapping[str, Any]) -> Key:
     }
     if any(not isinstance(value, str) or len(value) > MAX_MEMBER_CHARS for value in members.values()):
         raise _Unusable(f"an {kty} key has {', '.join(name for name in members if name != 'kty')}, as text")
-    try:
-        public = cast(Any, JWKRegistry.import_key(cast(dict[str, Any], members))).public_key
-    except (JoseError, ValueError, KeyError, TypeError, OverflowError):
-        raise _Unusable("its numbers make no key") from None
-    bits = getattr(public, "key_size", 0) or 0
+    bits = _bits(members["n"]) if kty == "RSA" else 0
     if kty == "RSA" and bits < MIN_RSA_BITS:
         raise _Unusable(f"it has {bits} bits, fewer than {MIN_RSA_BITS}")
+    try:
+        # Reading the public half lets the numbers be looked at: whether a point is on its curve, say.
+        cast(Any, JWKRegistry.import_key(cast(dict[str, Any], members))).public_key  # noqa: B018
+    except (JoseError, ValueError, KeyError, TypeError, OverflowError):
+        raise _Unusable("its numbers make no key") from None
     curve = str(members.get("crv") or "")
     fit = {name for name, (kind, curves) in ALGORITHMS.items() if kind == kty and (not curves or curve in curves)}
     if isinstance(entry.get("alg"), str):
         fit &= {entry["alg"]} if entry["alg"] not in ("Ed25519", "Ed448") else {"EdDSA"}
     return Key(entry["kid"] if isinstance(entry.get("kid"), str) else "", f"{kty} {curve or bits}", frozenset(fit))
+
+
+def _bits(number: Any) -> int:
+    """Return how long a number in base64url is. Raises _Unusable for what is none."""
+    try:
+        return int.from_bytes(base64.b64decode(f"{number}{'=' * (-len(number) % 4)}", b"-_", validate=True)).bit_length()
+    except ValueError:
+        raise _Unusable("its numbers make no key") from None

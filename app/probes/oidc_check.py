@@ -86,8 +86,8 @@ class _Asking:
     async def keys(self, document: Mapping[str, Any], which: str) -> tuple[tuple[openid.Key, ...], tuple[Problem, ...]]:
         url = document.get("jwks_uri")
         if not isinstance(url, str):
-            missing = "jwks_uri is missing." if which == openid.OPENID else "The metadata names no jwks_uri, so there are no keys."
-            return (), (Problem(missing),) if self.check.algorithms else ()
+            # Of OpenID metadata that is said already.
+            return (), (Problem("The metadata names no jwks_uri, so there are no keys."),) if which == openid.OAUTH else ()
         found = await self._document(await self._ask(url), "The key set")
         return await asyncio.to_thread(openid.keys_of, found)
 
