@@ -103,7 +103,10 @@ class _Asking:
             exchange = recorded(len(exchanges) + 1, method, url, sent, received, spent_ms)
             exchanges.append(exchange)
             if exchange.response is None or received.failure is not None:
-                return failed(received.failure or Failure.PROTOCOL, received.failure_text, tuple(exchanges))
+                failure = received.failure or Failure.PROTOCOL
+                if failure is Failure.INVALID_URL and len(exchanges) > 1:
+                    failure = Failure.PROTOCOL  # the target's redirect, not our configuration
+                return failed(failure, received.failure_text, tuple(exchanges))
             if received.failure_text:  # the body broke off
                 failure = Failure.TIMEOUT if time.monotonic() >= ends - 0.01 else Failure.PROTOCOL
                 return replace(failed(failure, received.failure_text, tuple(exchanges)), code=exchange.status)

@@ -88,7 +88,10 @@ class _Asking:
         if not isinstance(url, str):
             # Of OpenID metadata that is said already.
             return (), (Problem("The metadata names no jwks_uri, so there are no keys."),) if which == openid.OAUTH else ()
-        found = await self._document(await self._ask(url), "The key set")
+        exchange = await self._ask(url)
+        if exchange.failure is Failure.INVALID_URL:
+            return (), (Problem("jwks_uri is no address that can be asked."),)
+        found = await self._document(exchange, "The key set")
         return await asyncio.to_thread(openid.keys_of, found)
 
     def clock_s(self) -> float | None:
