@@ -54,11 +54,16 @@ def upgrade() -> None:
     # Not in batch mode, which would make the table anew and so delete what hangs on it.
     op.add_column("monitor", sa.Column("unknown_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("monitor", sa.Column("address", sa.Text(), nullable=False, server_default=""))
+    op.drop_index("ix_monitor_workspace_id_standing", "monitor")
+    listed = ["workspace_id", "deleted_at", "standing", "paused_at", "unknown_since", "group_id", "site_id", "kind", "name", "address"]
+    op.create_index("ix_monitor_listed", "monitor", listed, unique=False)
     op.add_column("scan", sa.Column("monitor_id", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
     op.drop_column("scan", "monitor_id")
+    op.drop_index("ix_monitor_listed", "monitor")
+    op.create_index("ix_monitor_workspace_id_standing", "monitor", ["workspace_id", "deleted_at", "standing"], unique=False)
     op.drop_column("monitor", "address")
     op.drop_column("monitor", "unknown_since")
 

@@ -5,7 +5,7 @@ from app.core.ask import Ask
 from app.core.checks import Check
 from app.core.redact import redact_url
 
-MAX_ADDRESS_CHARS = 500
+MAX_ADDRESS_CHARS = 400  # with the name it fits into an index
 
 
 def address(check: Check) -> str:

@@ -45,7 +45,11 @@ class Monitor(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_monitor_workspace_id_name", "workspace_id", "deleted_at", "name"),
-        Index("ix_monitor_workspace_id_standing", "workspace_id", "deleted_at", "standing"),
+        # All that the overview counts, searches and groups by: so it reads no configurations, which are ten times as large.
+        Index(
+            "ix_monitor_listed",
+            *("workspace_id", "deleted_at", "standing", "paused_at", "unknown_since", "group_id", "site_id", "kind", "name", "address"),
+        ),
         Index("ix_monitor_site_id", "site_id"),
         Index("ix_monitor_group_id", "group_id"),
         Index("ix_monitor_parent_id", "parent_id"),

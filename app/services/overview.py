@@ -146,7 +146,9 @@ async def read(actor: Actor | None, wanted: Filter) -> Overview:
             number = min(page_number(wanted.page), pages)
             rows = await _select(db, wanted, chosen, order, status, (number - 1) * PAGE_SIZE)
             heads = []
-        wrong_status = (*whole, status.in_(("down", "degraded")))
+        bad = (Standing.DOWN.value, Standing.DEGRADED.value)
+        # Twice: by how they stand an index finds the few, by their status those are left out that do not count now.
+        wrong_status = (*whole, col(Monitor.standing).in_(bad), status.in_(bad))
         worst_first = [case(SEVERITY, value=status, else_=99), col(Monitor.standing_since).desc(), col(Monitor.id)]
         wrong = await _select(db, Filter(), wrong_status, worst_first, status, 0, WRONG)
         is_wrong = (
