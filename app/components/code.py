@@ -7,7 +7,7 @@ import reflex as rx
 from app.components.copy_button import copy_button
 
 
-def code_block(*content: Any, text: str | rx.Var[str], key: str | rx.Var[str], label: str = "Code") -> rx.Component:
+def code_block(*content: Any, text: str | rx.Var[str], key: str | rx.Var[str], label: str | rx.Var[str] = "Code") -> rx.Component:
     """Return a block of code.
 
     Args:

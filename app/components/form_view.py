@@ -89,7 +89,7 @@ def _block(block: ObjectVar[BlockView], handlers: Handlers) -> rx.Component:
         rx.el.legend(block.title, class_name="l"),
         rx.cond(
             block.rows.to(list).length() > 0,
-            rx.el.ul(rx.foreach(block.rows.to(list[RowView]), lambda row: _row(row, handlers)), class_name="frows"),
+            rx.el.div(rx.foreach(block.rows.to(list[RowView]), lambda row: _row(row, handlers)), class_name="frows"),
             rx.el.p(block.hint, class_name="hint none"),
         ),
         error_line(block.error, f"{block.key}-error"),
@@ -103,7 +103,7 @@ def _block(block: ObjectVar[BlockView], handlers: Handlers) -> rx.Component:
 
 
 def _row(row: ObjectVar[RowView], handlers: Handlers) -> rx.Component:
-    return rx.el.li(
+    return rx.el.div(
         rx.el.div(
             rx.foreach(row.fields.to(list[FieldView]), lambda one: _field(one, handlers)),
             class_name="frow",
@@ -135,14 +135,15 @@ def _field(one: ObjectVar[FieldView], handlers: Handlers) -> rx.Component:
         ("secret", _labelled(one, _secret(one, handlers))),
         ("span", _labelled(one, _span(one))),
         ("found", _labelled(one, _found(one, handlers))),
-        ("live", _labelled(one, _control(one, _text(one, on_change=_live(one, handlers))))),
+        ("live", _labelled(one, _control(one, _text(one, on_blur=_live(one, handlers))))),
         _labelled(one, _control(one, _text(one))),
     )
     return rx.el.div(made, class_name=f"field {one.classes}", key=one.key)
 
 
 def _live(one: ObjectVar[FieldView], handlers: Handlers) -> Any:
-    return lambda typed: handlers.steer(one.path, typed).debounce(_TYPED_MS)
+    # When the field is left: a debounced event would be lost to that of the next field.
+    return lambda typed: handlers.steer(one.path, typed)
 
 
 def _labelled(one: ObjectVar[FieldView], control: Any) -> rx.Component:
@@ -210,7 +211,7 @@ def _span(one: ObjectVar[FieldView]) -> rx.Component:
     number = rx.el.input(type="text", default_value=one.value, input_mode="decimal", **_described(one), **_PLAIN)
     units = [rx.el.option(words, value=value) for value, words in OPTIONS["units"]]
     unit = rx.el.select(*units, name=f"{one.path}~unit", default_value=one.unit, aria_label=f"Unit of {one.label}")
-    return rx.el.div(_control(one, number), rx.el.div(unit, class_name="in select"), class_name="span")
+    return rx.el.div(_control(one, number), rx.el.div(unit, class_name="in select"), class_name="spanned")
 
 
 def _found(one: ObjectVar[FieldView], handlers: Handlers) -> rx.Component:
@@ -225,7 +226,7 @@ def _found(one: ObjectVar[FieldView], handlers: Handlers) -> rx.Component:
         **_PLAIN,
     )
     return rx.el.div(
-        rx.el.div(icon("search"), search, class_name="in"), _control(one, _choice(one, handlers), "select"), class_name="found"
+        rx.el.div(icon("search"), search, class_name="in"), _control(one, _choice(one, handlers), "select"), class_name="find-one"
     )
 
 

@@ -75,9 +75,9 @@ def _exchange(one: ObjectVar[ExchangeView], key: str) -> rx.Component:
         ),
         rx.el.div(
             rx.cond(one.failure != "", rx.el.p(one.failure, class_name="s m")),
-            code_block(text=one.sent, key=f"{key}-sent-{one.key}", label="What was sent"),
-            rx.cond(one.got != "", code_block(text=one.got, key=f"{key}-got-{one.key}", label="Head of the answer")),
-            rx.cond(one.body != "", code_block(text=one.body, key=f"{key}-body-{one.key}", label="Body of the answer")),
+            code_block(text=one.sent, key=f"{key}-sent-{one.key}", label=f"{one.number}. What was sent"),
+            rx.cond(one.got != "", code_block(text=one.got, key=f"{key}-got-{one.key}", label=f"{one.number}. Head of the answer")),
+            rx.cond(one.body != "", code_block(text=one.body, key=f"{key}-body-{one.key}", label=f"{one.number}. Body of the answer")),
             rx.cond(one.body_note != "", rx.el.p(one.body_note, class_name="s f")),
             class_name="stack tight",
         ),

@@ -152,7 +152,7 @@ def _monitor() -> rx.Component:
             _State.incident != "",
             note(
                 rx.fragment("An incident is open. ", _State.incident),
-                glyph_name="down",
+                glyph_name=rx.cond(_State.degraded, "degraded", "down"),
                 action=link_button("Incidents", href="/incidents", size="sm"),
             ),
         ),
@@ -202,15 +202,22 @@ def _tile(word: str, value: Any, unit: str, below: Any, below_class: Any = "s f"
 
 
 def _tiles() -> rx.Component:
-    tiles = _State.tiles
-    return rx.el.dl(
-        _tile("Uptime, 30 days", tiles.uptime, "%", tiles.lost),
+    tiles, rhythms = _State.tiles, _State.rhythms
+    latencies = rx.fragment(
         _tile("p95, last hour", tiles.p95, " ms", tiles.p95_note, rx.cond(tiles.over, "s c-degraded", "s f")),
         _tile("Median, last hour", tiles.p50, " ms", tiles.p50_note),
+    )
+    calls = rx.fragment(
+        _tile("Last call, UTC", rhythms.last, "", rhythms.last_note),
+        _tile("Next expected, UTC", rhythms.expected, "", rhythms.expected_note),
+    )
+    return rx.el.dl(
+        _tile("Uptime, 30 days", tiles.uptime, "%", tiles.lost),
+        rx.cond(_State.kind == "heartbeat", calls, latencies),
         rx.el.div(
             rx.el.dt("Last 28 checks"),
             rx.el.dd(check_bars(_State.cell), class_name="bars-tile"),
-            rx.el.dd(rx.cond(_State.checking, "checking now", ""), class_name="s f", role="status"),
+            rx.el.dd(rx.el.span(rx.cond(_State.checking, "checking now", ""), role="status"), class_name="s f"),
         ),
         class_name="kpi",
     )
@@ -415,9 +422,7 @@ def _notes() -> rx.Component:
 
 
 def _example(one: ObjectVar[Example]) -> rx.Component:
-    return rx.el.div(
-        rx.el.h3(one.title), code_block(text=one.text, key=f"example-{one.key}", label="How it is called"), class_name="stack tight"
-    )
+    return rx.el.div(rx.el.h3(one.title), code_block(text=one.text, key=f"example-{one.key}", label=one.title), class_name="stack tight")
 
 
 def _heartbeat() -> rx.Component:

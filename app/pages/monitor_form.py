@@ -129,7 +129,7 @@ def _kind(form: KindForm) -> rx.Component:
             icon(form.icon),  # pyright: ignore[reportArgumentType]  # every name in the table is one of the sprite's, a test says
             rx.el.span(rx.el.b(form.words), rx.el.span(form.sentence, class_name="s m")),
             href=f"/monitors/new?kind={form.kind.value}",
-            class_name="kind",
+            class_name="kind-card",
         )
     )
 
@@ -176,7 +176,7 @@ def _form(heading: Any, verb: str, doing: str, back: Any) -> rx.Component:
             rx.el.div(
                 save,
                 rx.cond(_State.tried, attempt),
-                link_button("Cancel", href=back, kind="ghost"),
+                link_button("Cancel", href=back, kind="ghost", class_name="desk"),
                 rx.el.span(class_name="grow"),
                 as_json,
                 class_name="row wrap doing",

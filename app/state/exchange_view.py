@@ -32,6 +32,7 @@ class PhaseView:
 @dataclass(frozen=True, slots=True)
 class ExchangeView:
     key: str
+    number: int
     title: str  # "GET https://…"
     answer: str  # "200 OK"; "" when there was none
     ms: str
@@ -132,6 +133,7 @@ def exchange_view(place: int, exchange: Exchange) -> ExchangeView:
     failed = not exchange.response or exchange.status >= 400
     return ExchangeView(
         key=str(place),
+        number=place + 1,
         title=f"{exchange.method} {exchange.url}",
         answer=answer,
         ms=milliseconds(exchange.timing.total_ms) if exchange.timing.total_ms else "",

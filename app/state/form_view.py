@@ -21,7 +21,7 @@ class FieldView:
 
     path: str  # its name, and its id
     key: str
-    look: str  # "text", "live" (told while it is typed), "area", "secret", "choice", "found" (searched for), "check", "span"
+    look: str  # "text", "live" (told when it is left), "area", "secret", "choice", "found" (searched for), "check", "span"
     label: str
     value: str = ""
     error: str = ""

@@ -21,6 +21,7 @@ from app.state.monitor_view import (
     IncidentView,
     LatencyView,
     ResultView,
+    Rhythms,
     Rule,
     Tiles,
     address_line,
@@ -30,6 +31,7 @@ from app.state.monitor_view import (
     incident_view,
     latency_view,
     result_view,
+    rhythms,
     rules,
     tiles,
     title_of,
@@ -72,6 +74,7 @@ class MonitorState(rx.State):
     live: rx.Field[bool] = rx.field(False)
 
     incident: rx.Field[str] = rx.field("")  # why the open one was opened
+    degraded: rx.Field[bool] = rx.field(False)  # whether the open one is no worse than that
     tiles: rx.Field[Tiles] = rx.field(default_factory=Tiles)
     window: rx.Field[str] = rx.field("")  # "" until it is known how old the monitor is
     latency: rx.Field[LatencyView] = rx.field(default_factory=LatencyView)
@@ -94,6 +97,7 @@ class MonitorState(rx.State):
     heartbeat_url: rx.Field[str] = rx.field("")
     examples: rx.Field[list[Example]] = rx.field(default_factory=list)
     calls: rx.Field[list[CallView]] = rx.field(default_factory=list)
+    rhythms: rx.Field[Rhythms] = rx.field(default_factory=Rhythms)
 
     checking: rx.Field[bool] = rx.field(False)
     asked: rx.Field[bool] = rx.field(False)  # whether the question before deleting is open
@@ -101,6 +105,7 @@ class MonitorState(rx.State):
 
     _before: rx.Field[list[int | None]] = rx.field(default_factory=lambda: [None])  # where each page of results begins
     _next: int | None = None
+    _check: checks.Check | None = None
     _charted_s: float = 0
     _checked_s: int = 0  # when the check was due that was the newest as "Check now" was pressed
 
@@ -149,11 +154,12 @@ class MonitorState(rx.State):
             check = checks.parse(Kind(draft.kind), draft.check)
         except (BadCheck, ValueError):
             check = None  # of an older version; the page stands all the same, and editing mends it
+        self._check = check
         self.name, self.kind, self.notes, self.tags = draft.name, draft.kind, draft.notes, list(draft.tags)
         self.address = described.address(check) if check is not None else ""
         self.line = address_line(check, detail)
         self.paused, self.may_change = detail.paused_at is not None, detail.may_change
-        self.incident = detail.incident.text if detail.incident else ""
+        self.incident = detail.incident.text or "It failed." if detail.incident else ""
         self.heartbeat_url = detail.heartbeat_url
         cron = str(draft.check.get("cron") or "") if draft.kind == Kind.HEARTBEAT else ""
         self.examples = examples(detail.heartbeat_url, cron) if detail.heartbeat_url else []
@@ -163,6 +169,7 @@ class MonitorState(rx.State):
         self.cell, self.now_s = text, int(time.time())
         cell = parse(text)
         self.last_s = cell.last_s
+        self.degraded = cell.status == "degraded"
         self.title, self.icon = title_of(self.name, cell.status), icon_of(cell.status)
         if self.checking and cell.last_s > self._checked_s:
             self.checking = False
@@ -189,9 +196,10 @@ class MonitorState(rx.State):
             self.findings = [finding_view(one) for one in await monitor_history.last_findings(actor, self.monitor_id)]
             listed = await incidents.list_(actor, 1, False, self.monitor_id)
             self.incidents = [incident_view(row, now) for row in listed.items[:_INCIDENTS]]
-            self.incident = next((row.text for row in listed.items if row.closed_at is None), "")
+            self.incident = next((row.text or "It failed." for row in listed.items if row.closed_at is None), "")
             if self.kind == Kind.HEARTBEAT:
-                self.calls = [call_view(call, now) for call in (await monitor_history.calls(actor, self.monitor_id))[:_CALLS]]
+                calls = await monitor_history.calls(actor, self.monitor_id)
+                self.calls, self.rhythms = [call_view(call, now) for call in calls[:_CALLS]], rhythms(calls, self._check, now)
         except SeamwatchError:  # deleted just now, or signed out: the next reading says so
             return
 

@@ -31,7 +31,7 @@ OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
         (Subject.LATENCY, "Latency"), (Subject.CERTIFICATE, "Certificate"),
     ),
     **{f"operators-{subject}": tuple((one.value, _OPERATORS[one]) for one in allowed) for subject, allowed in ALLOWED.items()},
-    "failing": (("", "down"), ("on", "degraded")),
+    "failing": (("", "else down"), ("on", "else degraded")),
     "sources": (
         (CaptureFrom.HEADER, "Header"), (CaptureFrom.JSON, "JSON value"), (CaptureFrom.COOKIE, "Cookie"),
         (CaptureFrom.HTML, "HTML element"), (CaptureFrom.REGEX, "Pattern"),
@@ -49,7 +49,7 @@ OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "same_site": (("", "either"), ("lax", "Lax"), ("strict", "Strict"), ("none", "None")),
     "records": tuple((one, one) for one in ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SOA", "SRV", "TXT")),
     "engines": (("postgresql", "PostgreSQL"), ("mysql", "MySQL or MariaDB"), ("redis", "Redis or Valkey"), ("mongodb", "MongoDB")),
-    "rhythms": (("period", "after each period"), ("cron", "as a cron expression says")),
+    "rhythms": (("period", "after each period"), ("cron", "by cron expression")),
     "severities": tuple((one, one) for one in ("critical", "high", "medium", "low", "info")),
     "units": (("1", "seconds"), ("60", "minutes"), ("3600", "hours"), ("86400", "days")),
 }  # fmt: skip

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from app.core import chart, described
 from app.core.chart import Chart, Span
-from app.core.checks import Check
+from app.core.checks import Check, HeartbeatCheck
+from app.core.schedule import expected
 from app.services.incidents import IncidentRow
 from app.services.maintenance import WindowRow
 from app.services.monitor_detail import MonitorDetail
@@ -219,6 +220,33 @@ def call_view(call: Call, now: datetime) -> CallView:
     if call.exit_code:
         word = f"{word}, exit code {call.exit_code}"
     return CallView(_moment(moment, now), iso(moment), glyph, word, milliseconds(call.took_ms) if call.took_ms else "", call.text[:300])
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythms:
+    """When a heartbeat called, and when it is expected."""
+
+    last: str = "–"
+    last_note: str = ""
+    expected: str = "–"
+    expected_note: str = ""
+
+
+def rhythms(calls: Sequence[Call], check: Check | None, now: datetime) -> Rhythms:
+    """Return what the tiles of a heartbeat say. What is expected is counted from the newest call that ended a run."""
+    last = calls[0] if calls else None
+    ended = next((call for call in calls if call.kind in ("success", "fail")), None)
+    said = call_view(last, now) if last else None
+    note = f"{said.word}, {length(max(0.0, now.timestamp() - last.at_ms / 1000))} ago" if said and last else "No call yet"
+    if not isinstance(check, HeartbeatCheck):
+        return Rhythms(said.time if said else "–", note)
+    grace = f"and may be {length(check.grace_s)} late"
+    if ended is None:
+        return Rhythms(said.time if said else "–", note, "–", grace)
+    due = expected(check.rhythm, datetime.fromtimestamp(ended.at_ms / 1000, UTC))
+    late = "" if due > now else "overdue, "
+    when = f"{due:%H:%M}" if due.date() == now.astimezone(UTC).date() else f"{due.day} {due:%b, %H:%M}"
+    return Rhythms(said.time if said else "–", note, when, f"{late}{grace}")
 
 
 def examples(url: str, cron: str) -> list[Example]:
