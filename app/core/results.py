@@ -15,6 +15,7 @@ from app.core.incident import Outcome
 
 HOUR_MS = 3_600_000
 _OUTCOMES = (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN, Outcome.UNKNOWN, Outcome.UNREACHABLE)
+_PLACES = {outcome: place for place, outcome in enumerate(_OUTCOMES)}
 _LATE, _MAINTAINED, _ANSWERED = 0x08, 0x10, 0x20
 _TENTHS = 10  # phases are kept in tenths of a millisecond
 
@@ -67,15 +68,20 @@ def append(chunk: bytearray, result: Result, last_due_ms: int) -> None:
     if result.due_ms < last_due_ms:
         raise ValueError("Results are appended in the order of their due times.")
     leb128.write(chunk, result.due_ms - last_due_ms)
-    flags = _OUTCOMES.index(result.outcome)
-    flags |= _LATE * result.late | _MAINTAINED * result.maintained | _ANSWERED * (result.timing is not None)
+    timing = result.timing
+    flags = _PLACES[result.outcome]
+    flags |= _LATE * result.late | _MAINTAINED * result.maintained | _ANSWERED * (timing is not None)
     chunk.append(flags)
     chunk.append(result.cause)
     leb128.write(chunk, result.code)
-    if timing := result.timing:
+    if timing is not None:
         # Of the three that may not have happened, zero stays zero; the total is the longest.
         for ms in (timing.dns_ms, timing.connect_ms, timing.tls_ms, timing.first_byte_ms, timing.total_ms):
-            leb128.write(chunk, max(0, round(ms * _TENTHS)))
+            tenths = int(ms * _TENTHS + 0.5)
+            if 0 <= tenths < 0x80:
+                chunk.append(tenths)
+            else:
+                leb128.write(chunk, max(0, tenths))
 
 
 def append_one(chunk: bytearray, body: bytes, due_ms: int, last_due_ms: int) -> None:

@@ -21,7 +21,7 @@ from app.core.timetable import Timetable
 from app.engine.clock import Clock
 from app.engine.guard import Anchors, Guard, Meter
 from app.engine.housekeeper import Housekeeper
-from app.engine.recorder import Recorder
+from app.engine.recorder import EVERY_S, GATHER_S, TURNED_S, Recorder
 from app.engine.runner import Runner
 from app.engine.stats import Stats
 from app.engine.tasks import Batches, Ticket
@@ -35,7 +35,7 @@ from app.services.watched import Watched, Window
 
 logger = logging.getLogger(__name__)
 
-COALESCE_S = 0.025  # what is due within it is claimed together
+COALESCE_S = 0.05  # what is due within it is claimed together: each time this process wakes costs as much as a check
 LONGEST_WAIT_S = 1.0
 BATCH = 50
 LATE_MS = 1_000  # a check that begins so long after it was due is late
@@ -167,12 +167,14 @@ class Engine:
     async def _reload(self, since: datetime | None = None, ids: Iterable[int] | None = None) -> None:
         """Read monitors and maintenance windows anew: all, or those that changed."""
         wanted = None if ids is None else list(ids)
+        # What a poll finds was mostly heard of before; what somebody names is read whatever we know of it.
+        known = {} if since is None else {monitor_id: held.watched.changed_at for monitor_id, held in self._held.items()}
         # Nothing is stored meanwhile, so that what is read is compared with what was stored before.
         async with self.recorder.still() as stored:
             if not stored and self._begun:
                 return  # the database refuses; the next look finds the same
             await self._read_windows()
-            async for some in watched.load(since, wanted):
+            async for some in watched.load(since, wanted, known):
                 for monitor in some:
                     self._take(monitor)
                 await asyncio.sleep(0)
@@ -319,11 +321,13 @@ class Engine:
         """Wait until every check that was sent off is over."""
         await self._batches.idle()
 
-    def _progress(self) -> tuple[int | None, int | None]:
+    def _progress(self, waiting_ms: int | None) -> tuple[int | None, int | None]:
         if not self._begun or self._turned_ms is None:
             return None, None  # that nobody checked until now is not noted yet
-        earliest_ms = min((run.due_ms for run in self._running.values()), default=self._turned_ms + 1)
-        return min(earliest_ms - 1, self._turned_ms), self._turned_ms
+        open_ms = [run.due_ms - 1 for run in self._running.values()]
+        if waiting_ms is not None:
+            open_ms.append(waiting_ms - 1)
+        return min(self._turned_ms, *open_ms) if open_ms else self._turned_ms, self._turned_ms
 
     async def _jumped(self, from_ms: int, to_ms: int) -> None:
         """The machine slept, or somebody set the clock: nobody checked in between, and nobody is to blame."""
@@ -403,7 +407,7 @@ class Engine:
         monitor.remembered = found.remember or monitor.remembered
         held.newest, held.newest_s = found.outcome, began_s
         held.undecided += turned
-        self.recorder.add(settled, urgent=turned)
+        self.recorder.add(settled, GATHER_S if decision.step is not None else TURNED_S if turned else EVERY_S)
         self._show(held, board.cells([monitor_id])[monitor_id].after(result), Latest(due_ms, found.text, found.findings, found.facts))
         return found.outcome
 

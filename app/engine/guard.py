@@ -27,6 +27,7 @@ LAG_S = 1.0  # so much later than asked for makes timeouts doubtful
 JUMP_S = 5.0  # so much farther than the monotonic clock went the wall clock jumped, or the machine slept
 ASKED_S = 5.0  # how long an answer about our network holds
 ANCHOR_TIMEOUT_S = 3.0
+_EVIDENCE_S = 0.2
 _SAMPLES = 2400  # ten minutes
 
 # What our own network can cause.
@@ -118,6 +119,11 @@ class Anchors:
     def state(self) -> tuple[tuple[str, bool | None], ...]:
         return tuple((f"{anchor.host}:{anchor.port}", anchor.answered) for anchor in self._anchors)
 
+    @property
+    def asks_for_evidence(self) -> bool:
+        """Whether it is of use to say that a target was reached: not again and again."""
+        return bool(self._anchors) and self._clock.monotonic() - self._reached_s > _EVIDENCE_S
+
     def reached(self) -> None:
         """A target beyond our network answered."""
         self._reached_s = self._clock.monotonic()
@@ -180,7 +186,7 @@ class Guard:
             began_s: when the attempt began (monotonic).
         """
         if found.outcome not in (Outcome.DOWN, Outcome.DEGRADED):
-            if found.outcome is Outcome.UP and not _near(check, found):
+            if found.outcome is Outcome.UP and self.anchors.asks_for_evidence and not _near(check, found):
                 self.anchors.reached()
             return found
         if found.cause in _BY_NETWORK and self.meter.jumped(began_s):

@@ -16,13 +16,14 @@ from app.services.settling import Settled
 logger = logging.getLogger(__name__)
 
 EVERY_S = 5.0  # also how exactly it is known when the engine was alive last
-FULL = 500  # results: one transaction of them holds the database for a few milliseconds
+TURNED_S = 1.0  # for what lists show of a monitor, and nobody is told
 GATHER_S = 0.02  # what is decided within it is stored together
+FULL = 500  # results: one transaction of them holds the database for a few milliseconds
 LONGEST_PAUSE_S = 5.0
 MAX_KEPT = 100_000  # results in memory while the database refuses; about 50 MB
 _MAX_DETAILS = 1_000
 
-Progress = Callable[[], tuple[int | None, int | None]]
+Progress = Callable[[int | None], tuple[int | None, int | None]]
 Stored = Callable[[Sequence[Settled], frozenset[int]], None]
 
 
@@ -31,13 +32,15 @@ class Recorder:
 
     Args:
         progress: says up to when checks were claimed and ended, and when the engine was alive; None where there is nothing to say.
+            It is told when the earliest result that waits was due.
         stored: called with what was stored, and with the monitors that are not checked any more.
     """
 
     def __init__(self, clock: Clock, progress: Progress, stored: Stored, *, region: int = 0) -> None:
         self._clock, self._progress, self._stored, self._region = clock, progress, stored, region
         self._waiting: list[Settled] = []
-        self._due = asyncio.Event()
+        self._at_s = clock.monotonic() + EVERY_S  # when to store next, by the monotonic clock
+        self._sooner = asyncio.Event()
         self._lock = asyncio.Lock()
         self.failing_since_ms: int | None = None
         self.dropped = 0  # results that memory had no room for
@@ -46,11 +49,13 @@ class Recorder:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def add(self, entry: Settled, *, urgent: bool) -> None:
-        """Take what a check led to; it is stored within `EVERY_S`, or at once when it is urgent."""
+    def add(self, entry: Settled, within_s: float = EVERY_S) -> None:
+        """Take what a check led to, to be stored within this time, or with the next full batch."""
         self._waiting.append(entry)
-        if urgent or len(self._waiting) >= FULL:
-            self._due.set()
+        at_s = self._clock.monotonic() + (GATHER_S if len(self._waiting) >= FULL else within_s)
+        if at_s < self._at_s:
+            self._at_s = at_s
+            self._sooner.set()
         if self.failing_since_ms is not None:
             self._make_room()
 
@@ -74,12 +79,16 @@ class Recorder:
         pause_s = 0.0
         try:
             while True:
-                try:
-                    async with asyncio.timeout(EVERY_S):
-                        await self._due.wait()
-                    await asyncio.sleep(max(GATHER_S, pause_s))
-                except TimeoutError:
-                    pass
+                self._at_s = self._clock.monotonic() + (pause_s or EVERY_S)
+                while (left_s := self._at_s - self._clock.monotonic()) > 0:
+                    self._sooner.clear()
+                    try:
+                        async with asyncio.timeout(left_s):
+                            await self._sooner.wait()
+                    except TimeoutError:
+                        break
+                    if pause_s:
+                        await asyncio.sleep(pause_s)
                 pause_s = 0.0 if await self.flush() else min(max(2 * pause_s, 0.5), LONGEST_PAUSE_S)
         finally:
             await asyncio.shield(self.flush())
@@ -96,13 +105,13 @@ class Recorder:
             yield await self._flush()
 
     async def _flush(self) -> bool:
-        self._due.clear()
+        left = len(self._waiting)  # what comes meanwhile is for the next time: else this might never end
         while True:
             # Taken out, so that whatever is done to the rest meanwhile leaves it alone.
-            batch = self._waiting[:FULL]
-            del self._waiting[:FULL]
-            whole = not self._waiting
-            claimed_ms, alive_ms = self._progress() if whole else (None, None)
+            batch = self._waiting[: min(FULL, left)]
+            del self._waiting[: len(batch)]
+            left -= len(batch)
+            claimed_ms, alive_ms = self._progress(min((entry.result.due_ms for entry in self._waiting), default=None))
             if not batch and alive_ms is None:
                 return True
             try:
@@ -115,11 +124,11 @@ class Recorder:
                 if self.failing_since_ms is None:
                     self.failing_since_ms = self._clock.now_ms
                     logger.exception("results cannot be stored; %d wait, and are tried again", len(self._waiting))
-                self._due.set()
                 return False
             if self.failing_since_ms is not None:
                 logger.warning("results can be stored again; %d waited", len(batch) + len(self._waiting))
                 self.failing_since_ms = None
             self._stored(batch, gone)
-            if whole:
+            if not left:
                 return True
+            await asyncio.sleep(GATHER_S)  # others want to write, too

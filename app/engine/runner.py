@@ -89,7 +89,7 @@ class Runner:
                 probe = None
                 if isinstance(check, ScanCheck):
                     probe = functools.partial(scan_check.run, workspace_id=monitor.workspace_id, monitor_id=monitor.id)
-                found = await filled.run_filled(check, tools, values, probe=probe, keep_up=monitor.upside_down)
+                found = await filled.run_filled(check, tools, values, probe=probe, keep_up=monitor.upside_down, plain=monitor.plain)
         except TimeoutError:
             if not scope.expired():
                 logger.exception("the check of monitor %s broke", monitor.public_id)

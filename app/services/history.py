@@ -53,7 +53,9 @@ async def insert_new(db: AsyncSession, table: type[SQLModel], rows: Sequence[dic
     """Insert rows, and leave those alone whose key is there: what is delivered twice counts once."""
     if rows:
         dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
-        await db.exec(dialect.insert(table).on_conflict_do_nothing(), params=rows)
+        # Of the table, not of the class: a third less time a row.
+        insert = dialect.insert(table.__table__).on_conflict_do_nothing()  # pyright: ignore[reportAttributeAccessIssue]
+        await (await db.connection()).execute(insert, rows)
 
 
 async def record(db: AsyncSession, recorded: Iterable[Recorded], details: Iterable[Detail] = ()) -> None:
