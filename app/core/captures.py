@@ -28,6 +28,8 @@ def captured(capture: Capture, exchange: Exchange, cookie: str | None) -> str:
         raise NotCaptured(f"{capture.name} cannot be captured: the pattern took more than {PATTERN_TIMEOUT_S:g} s.") from None
     if not value:
         raise NotCaptured(f"{capture.name} cannot be captured: {_sought(capture)}.")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise NotCaptured(f"{capture.name} cannot be captured: it holds half a character, which cannot be sent.")
     if len(value) > MAX_CHARS:
         raise NotCaptured(f"{capture.name} cannot be captured: it has more than {MAX_CHARS} characters.")
     return value

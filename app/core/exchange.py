@@ -1,5 +1,6 @@
 """One request and its response, as plain values: what every probe records and every rule reads."""
 
+import codecs
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -21,6 +22,20 @@ def header_value(headers: Headers, name: str) -> str | None:
     """
     values = header_values(headers, name)
     return ", ".join(values) if values else None
+
+
+# Codecs of Python's that are no charsets of the web: they raise, read escapes, or (punycode) take the square of the length.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw_unicode_escape", "raw-unicode-escape", "undefined", "unicode_escape", "unicode-escape"})
+
+
+def decoded(body: bytes, charset: str) -> str:
+    """Decode text by the name of a charset, as UTF-8 when nobody knows that name; undecodable bytes become U+FFFD."""
+    try:
+        if charset and codecs.lookup(charset).name not in _NO_CHARSETS:
+            return body.decode(charset, "replace")
+    except (LookupError, ValueError):  # also UnicodeError
+        pass
+    return body.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +147,4 @@ class Exchange:
         """Return the body as text: charset of Content-Type, else UTF-8; undecodable bytes are replaced."""
         content_type = self.header("content-type") or ""
         _, _, parameter = content_type.lower().partition("charset=")
-        charset = parameter.split(";")[0].strip(" \"'") or "utf-8"
-        try:
-            return self.body.decode(charset, "replace")
-        except LookupError:
-            return self.body.decode("utf-8", "replace")
+        return decoded(self.body, parameter.split(";")[0].strip(" \"'"))

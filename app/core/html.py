@@ -9,7 +9,7 @@ from itertools import islice
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from app.core.elements import Element, element_of, few
-from app.core.exchange import Exchange
+from app.core.exchange import Exchange, decoded
 from app.core.urls import resolve, without_fragment
 
 # Pages beyond this are cut: a browser would show them, but nothing new about the seams stands that far down.
@@ -130,10 +130,7 @@ def decode_page(body: bytes, content_type: str) -> str:
         charset = "utf-8" if charset.startswith("utf-16") else charset
     if charset in ("latin1", "iso-8859-1", "ascii", "us-ascii"):
         charset = "windows-1252"  # what the Encoding standard reads these labels as
-    try:
-        return body.decode(charset or "utf-8", "replace")
-    except (LookupError, UnicodeError):
-        return body.decode("utf-8", "replace")
+    return decoded(body, charset)
 
 
 def is_html(exchange: Exchange) -> bool:

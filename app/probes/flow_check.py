@@ -57,17 +57,18 @@ class _Flow:
 
     async def take(self, step: FlowStep) -> Checked:
         """Fill, ask, look, capture."""
+        # What was captured may be no address, or hold a line break: that is what the answer was, not how the flow is written.
+        by_target = any(not name.startswith(placeholders.SECRET) for name in placeholders.names_in(step.ask))
         try:
             ask = placeholders.filled(step.ask, self.values)
         except ValueError as error:
-            # What was captured may be no address, or hold a line break: that is what the answer was, not how the flow is written.
-            used = placeholders.names_in(step.ask)
-            by_target = any(not name.startswith(placeholders.SECRET) for name in used)
             return Checked(Outcome.DOWN if by_target else Outcome.UNKNOWN, Cause.PROTOCOL if by_target else Cause.CONFIGURATION, str(error))
         left_s = self.ends - time.monotonic()
         if left_s <= 0:
             return Checked(Outcome.DOWN, Cause.TIMEOUT, f"The steps before it took all of the {self.tools.timeout_s:g} s.")
         found = await http_check.ask(ask, replace(self.tools, timeout_s=left_s), jar=self.jar)
+        if found.cause is Cause.CONFIGURATION and by_target:
+            found = replace(found, outcome=Outcome.DOWN, cause=Cause.PROTOCOL)
         self.code = found.code
         # As they are written: what was filled in must not be shown.
         written = zip(step.ask.assertions, found.findings, strict=False)

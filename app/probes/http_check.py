@@ -98,8 +98,9 @@ class _Asking:
                     identity=identity,
                     with_certificate=of_certificate,
                 )
-            except BadIdentity as error:
-                return Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, str(error), exchanges=tuple(exchanges))
+            except ValueError as error:
+                text = str(error) if isinstance(error, BadIdentity) else f"This request cannot be sent: {error}."
+                return Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, text, exchanges=tuple(exchanges))
             exchange = recorded(len(exchanges) + 1, method, url, sent, received, spent_ms)
             exchanges.append(exchange)
             if exchange.response is None or received.failure is not None:

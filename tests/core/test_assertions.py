@@ -145,3 +145,10 @@ def test_what_was_found_is_cut():
 )
 def test_an_assertion_says_itself_in_words(assertion: Assertion, words: str):
     assert assertion.words == words
+
+
+@pytest.mark.parametrize("subject", [Subject.TITLE, Subject.SELECTOR])
+def test_html_that_nests_without_end_is_looked_at_in_time(subject: Subject):
+    assertion = Assertion(subject, Operator.IS, "x", "p" if subject is Subject.SELECTOR else "")
+    exchange = Exchange(1, Purpose.PAGE, "GET", "http://a.example/", response=Head(200), body=b"<div>" * 200_000)
+    assert not check(assertion, Answer(exchange)).held

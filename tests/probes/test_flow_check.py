@@ -11,7 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 from flask import Flask, jsonify, make_response, redirect, request
 
-from app.core.ask import Ask
+from app.core.ask import Ask, Bearer
 from app.core.assertions import Assertion, Operator, Subject
 from app.core.checked import Checked
 from app.core.checks import Capture, CaptureFrom, FlowCheck, FlowStep
@@ -142,6 +142,7 @@ async def test_the_first_step_that_fails_ends_the_flow_and_is_named(net: Net, sh
         (Capture("x", CaptureFrom.COOKIE, "nothing"), "no answer has set a cookie nothing"),
         (Capture("x", CaptureFrom.HTML, "input[name=nothing]"), "nothing on the page matches input[name=nothing]"),
         (Capture("x", CaptureFrom.JSON, "$.x"), "the body is not JSON"),
+        (Capture("x", CaptureFrom.HTML, "form"), "nothing on the page matches form, or it is empty"),
         (Capture("x", CaptureFrom.REGEX, "nothing (.*)"), "the pattern nothing (.*) is not found"),
     ],
 )
@@ -203,7 +204,7 @@ async def test_a_step_that_only_warns_lets_the_flow_go_on_and_degrades_it(net: N
 async def test_a_captured_value_that_cannot_be_sent_is_the_targets_fault(net: Net, serve: Serve):
     server = await serve(page('{"next": "no address\\r\\nX-Evil: 1"}'))
     capture = Capture("next", CaptureFrom.JSON, "$.next")
-    for later in (Ask("http://{{next}}/"), Ask(server.url, headers=(("X-A", "{{next}}"),))):
+    for later in (Ask("http://{{next}}/"), Ask(server.url, headers=(("X-A", "{{next}}"),)), Ask(server.url, auth=Bearer("{{next}}"))):
         found = await run(net, FlowCheck((FlowStep("", Ask(server.url), (capture,)), FlowStep("", later))))
         assert (found.outcome, found.cause) == (Outcome.DOWN, Cause.PROTOCOL)
         assert found.text.startswith("Step 2: ")
@@ -238,3 +239,9 @@ async def test_hostile_pages_and_patterns_end_in_time(net: Net, serve: Serve):
         found = await run(net, FlowCheck((FlowStep("", Ask(server.url), (capture,)),)))
         assert found.outcome is Outcome.DOWN
         assert "cannot be captured" in found.text
+
+
+async def test_half_a_character_is_no_value(net: Net, serve: Serve):
+    server = await serve(page('{"x": "a\\ud800"}'))
+    found = await run(net, FlowCheck((FlowStep("", Ask(server.url), (Capture("x", CaptureFrom.JSON, "$.x"),)),)))
+    assert found.text == "Step 1: x cannot be captured: it holds half a character, which cannot be sent."
