@@ -134,7 +134,7 @@ def _row(row: ObjectVar[ProposalView]) -> rx.Component:
     said = rx.el.div(
         name,
         rx.el.div(
-            rx.el.span(row.kind, class_name="tag"),
+            rx.cond(row.kind != "", rx.el.span(row.kind, class_name="tag")),
             rx.el.span(row.holds, class_name="any"),
             class_name="what s m",
         ),

@@ -40,7 +40,7 @@ class Interval:
 class ProposalView:
     key: str
     name: str
-    kind: str
+    kind: str  # "" where the seam says it
     address: str
     holds: str
     why: str
@@ -245,9 +245,12 @@ def _heading(count: int, host: str) -> str:
 def _lead(ticked: int, new: int, every: int) -> str:
     parts = [f"{every - new} of {every} are watched already." if new < every else ""]
     if new:
-        parts.append("All of them hold today." if ticked == new else f"{ticked} hold today and are ticked.")
+        held = {new: "All of them hold today.", 0: "None of them holds today."}
+        parts.append(held.get(ticked) or f"{ticked} {'holds today and is' if ticked == 1 else 'hold today and are'} ticked.")
     if new > ticked:
-        parts.append("The others say why not.")
+        parts.append("The others say why not." if ticked else "Each says why not.")
+    if new:
+        parts.append("Names and intervals can be changed.")
     return " ".join(part for part in parts if part)
 
 
@@ -257,15 +260,20 @@ def _view(one: ProposedMonitor, found: Watchable) -> ProposalView:
     return ProposalView(
         key=one.key,
         name=one.name,
-        kind=KIND_WORDS.get(one.kind, one.kind),
+        kind="" if one.kind == one.seam else KIND_WORDS.get(one.kind, one.kind),
         address=one.address,
         holds=one.holds,
         why=one.why,
         why_glyph="info" if one.ticked else "degraded",
         interval=str(one.interval_s),
-        intervals=[Interval(str(value), f"every {span(value)}") for value in seconds],
+        intervals=[Interval(str(value), _every(value)) for value in seconds],
         watched=one.key in found.already,
     )
+
+
+def _every(seconds: int) -> str:
+    """Return "every minute", "every 5 min"."""
+    return {60: "every minute", 3600: "every hour", 86_400: "every day"}.get(seconds) or f"every {span(seconds)}"
 
 
 def _named(form: dict[str, Any], row: ProposalView) -> str | None:
