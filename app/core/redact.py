@@ -24,13 +24,14 @@ _SOURCE_SECRET = re.compile(
     re.I,
 )
 # A value of a hidden form field, as Django, Flask-WTF and Rails write them; the name may stand before or after the value.
-_HIDDEN_FIELD = re.compile(r"""(<input\b[^>]*?\bvalue=["']?)([A-Za-z0-9+/=_.\-]{16,})(?=["'\s/>])""", re.I)
+# Bounded, as below: else a page of half-open tags takes the square, or the cube, of its length.
+_HIDDEN_FIELD = re.compile(r"""(<input\b[^<>]{0,500}?\bvalue=["']?)([A-Za-z0-9+/=_.\-]{16,})(?=["'\s/>])""", re.I)
 _QUERY_SECRET = re.compile(rf"([?&](?:[\w-]*[_-])?(?:{SECRET_WORDS})=)(?!sha256:)([^&\s\"'`<>#${{}}]{{4,}})", re.I)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
 # Not of "Basic authentication", which is prose, nor of `Basic realm="…"`, which is a challenge.
 _CREDENTIALS = re.compile(r"""\b(Bearer|Basic|Token)\s+(?![a-z_]+\.?(?:[^\w.~+/=-]|$)|[a-z_]+=["']|realm=)([\w.~+/=-]{6,})""")
 _KEY = re.compile(r"\b(sk_live_|sk_test_|ghp_|gho_|xox[abp]-|AKIA)[\w-]{8,}")
-_META_TOKEN = re.compile(r"""(<meta\b[^>]*?csrf[^>]*?\bcontent=["'])([^"']{6,})(?=["'])""", re.I)
+_META_TOKEN = re.compile(r"""(<meta\b[^<>]{0,300}?csrf[^<>]{0,300}?\bcontent=["'])([^"']{6,})(?=["'])""", re.I)
 
 
 def hashed(value: str) -> str:
