@@ -1,5 +1,6 @@
 """One attempt at a check as it is configured: secrets are put in, the probe runs, and nothing secret comes out."""
 
+import asyncio
 import base64
 import html
 import json
@@ -22,6 +23,7 @@ from app.probes import flow_check, registry
 from app.probes.tools import Tools
 
 KEPT_BODY_BYTES = 20_000  # of each exchange, for people to read
+THREAD_BYTES = 20_000
 MIN_MASKED_CHARS = 4  # shorter values stand everywhere, and masking them would tell more than it hides
 _CUT = "…"
 
@@ -55,7 +57,7 @@ async def run_filled(
             missing = sorted(name for name in names_in(check) if name.startswith(placeholders.SECRET) and name not in values)
             if missing:
                 raise placeholders.Unfilled(missing[0])
-            return _kept(await flow_check.run(check, tools, values), _forms(secrets.values()), keep_up)
+            return await _hide(await flow_check.run(check, tools, values), _forms(secrets.values()), keep_up)
         ready = check if plain or not names_in(check) else placeholders.filled(check, values)
     except ValueError as error:
         return _kept(Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, str(error)), _forms(secrets.values()), keep_up)
@@ -65,7 +67,7 @@ async def run_filled(
         checked = replace(
             checked, findings=tuple(replace(found, assertion=written.get(found.assertion, found.assertion)) for found in checked.findings)
         )
-    return _kept(checked, _forms((*secrets.values(), *_basic(ready))), keep_up)
+    return await _hide(checked, _forms((*secrets.values(), *_basic(ready))), keep_up)
 
 
 @lru_cache(maxsize=20_000)
@@ -101,8 +103,15 @@ def _forms(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(made)
 
 
+async def _hide(checked: Checked, forms: tuple[str, ...], keep_up: bool) -> Checked:
+    """Return what may be stored and shown. Looking through large bodies takes time in which no other check would run."""
+    kept = keep_up or checked.outcome is not Outcome.UP
+    if kept and sum(len(exchange.body) for exchange in checked.exchanges) > THREAD_BYTES:
+        return await asyncio.to_thread(_kept, checked, forms, keep_up)
+    return _kept(checked, forms, keep_up)
+
+
 def _kept(checked: Checked, forms: tuple[str, ...], keep_up: bool) -> Checked:
-    """Return what may be stored and shown."""
     exchanges = checked.exchanges if keep_up or checked.outcome is not Outcome.UP else ()
     kept = tuple(_kept_exchange(exchange, forms) for exchange in exchanges)
     if not forms:
