@@ -35,6 +35,7 @@ from app.state.monitor_view import (
     rules,
     tiles,
     title_of,
+    with_bars,
 )  # fmt: skip
 from app.state.notice import done, refused
 from app.state.session import actor_of
@@ -186,6 +187,8 @@ class MonitorState(rx.State):
         self.results = [result_view(row, now) for row in found.rows]
         self._next = found.next_before_ms
         self.more = found.next_before_ms is not None
+        if self.page == 1 and not self.only_failures and (kept := with_bars(parse(self.cell), found.rows)).text != self.cell:
+            self._take_cell(kept.text)
         if self.opened and all(row.due != self.opened for row in self.results):
             self.opened = ""
 

@@ -1,10 +1,11 @@
 """What the page of one monitor shows, as plain values: tiles, charts and their table, results, rules, calls, examples. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from app.core import chart, described
+from app.core.cell import BARS, Cell
 from app.core.chart import Chart, Span
 from app.core.checks import Check, HeartbeatCheck
 from app.core.schedule import expected
@@ -194,6 +195,18 @@ def result_view(row: ResultRow, now: datetime) -> ResultView:
         f"{row.timing.total_ms:,.0f}" if row.timing else "–", longest(row.timing) if quiet else row.text or str(row.cause), marks,
         row.has_detail,
     )  # fmt: skip
+
+
+_BARS = {"up": "u", "degraded": "d", "down": "x", "unknown": "q", "unreachable": "r"}
+
+
+def with_bars(cell: Cell, rows: Sequence[ResultRow]) -> Cell:
+    """Return the cell with the bars of these results, newest first, when it has none: the engine forgets those of a monitor it left."""
+    if cell.bars or not rows:
+        return cell
+    newest = rows[0]
+    bars = "".join("m" if row.maintained else _BARS.get(row.outcome, "q") for row in rows[:BARS])[::-1]
+    return replace(cell, bars=bars, last_s=newest.due_ms // 1000, last_ms=round(newest.timing.total_ms) if newest.timing else -1)
 
 
 def _moment(moment: datetime, now: datetime, *, dated: bool = False) -> str:
