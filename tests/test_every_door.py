@@ -303,9 +303,18 @@ async def asked(client: httpx.AsyncClient, method: str, path: str, text: str, so
     return await client.request(method, filled, headers=headers, data=fields)
 
 
+READS = ("scans:read", "workspace:read", "monitors:read")
+WRITES = (*READS, "scans:write", "monitors:write")
+WATCHED = {"site", "group", "monitor", "heartbeat", "deleted monitor", "window", "incident"}
+OF_WATCHED = ("/api/v1/monitors", "/api/v1/sites", "/api/v1/groups", "/api/v1/maintenance")
+
+
 def texts(path: str, ids: dict[str, str]) -> list[str]:
-    """Return the ids to ask a route for: all, where one stands in its path."""
-    return list(ids.values()) if "{" in path else [ids["workspace"], ids["member"], ids["secret's name"]]
+    """Return the ids to ask a route for: where one stands in its path, all that could be meant there, and many that could not."""
+    if "{" not in path:
+        return [ids["workspace"], ids["member"], ids["monitor"]]
+    of_watched = path.startswith(OF_WATCHED)
+    return [public_id for kind, public_id in ids.items() if (kind in WATCHED) is of_watched]
 
 
 @functools.cache
@@ -341,7 +350,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_no_route_gives_an_outsider_anything_of_alices_or_changes_it(client: httpx.AsyncClient, world: World, method: str, path: str):
     strangers = await worlds.stranger(world)
     assert strangers.actor is not None
-    token = await tokens.make(await _with_session(strangers), NewToken("x", ("scans:read", "scans:write", "workspace:read")))
+    token = await tokens.make(await _with_session(strangers), NewToken("x", WRITES))
     alices = Somebody(
         None, f"seam={await sessions.create(world.alice.user_id, world.alice.workspace_id, 'owner_link', second_factor=True)}"
     )
@@ -373,7 +382,7 @@ async def _with_session(somebody: Somebody) -> Any:
 @routes
 async def test_no_route_lets_a_viewer_change_what_is_not_theirs(client: httpx.AsyncClient, world: World, method: str, path: str):
     dave = await worlds.viewer(world)
-    token = await tokens.make(await _with_session(dave), NewToken("x", ("scans:read", "workspace:read")))
+    token = await tokens.make(await _with_session(dave), NewToken("x", READS))
     before = await world.snapshot(but=dave.user_id)
     for bearer in (token.secret, ""):
         for text in texts(path, world.ids):
@@ -401,7 +410,10 @@ async def test_a_route_answers_another_workspaces_id_exactly_as_one_that_does_no
         answers: list[list[str]] = []
         for ids in (world.ids, world.ghosts):
             somebody = await worlds.stranger(world)
-            made = await tokens.make(await _with_session(somebody), NewToken("x", ("scans:read", "scans:write", "workspace:read")))
+            made = await tokens.make(
+                await _with_session(somebody),
+                NewToken("x", WRITES),
+            )
             bearer = made.secret if with_token else ""
             cookie = Somebody(None, "") if with_token else somebody
             answers.append([answer_of(await asked(client, method, path, text, cookie, bearer=bearer), world) for text in texts(path, ids)])

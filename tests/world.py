@@ -2,15 +2,17 @@
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from sqlmodel import SQLModel, col, select
 
 from app import db
-from app.models import Identity, Membership, Passkey, User, WebSession, Workspace
-from app.services import invitations, scan_queue, scans, sessions, stored_secrets, tokens
+from app.models import Identity, Incident, Membership, Monitor, Passkey, User, WebSession, Workspace, now
+from app.services import groups, invitations, maintenance, monitors, scan_queue, scans, sessions, sites, stored_secrets, tokens
 from app.services.access import Actor, Role
+from app.services.maintenance import WindowDraft
+from app.services.monitors import Draft
 from app.services.scan_form import ScanForm
 from app.services.tokens import NewToken
 from tests.conftest import add_actor
@@ -69,6 +71,20 @@ async def build() -> World:
     assert claim is not None
     await scan_queue.finish(claim, report(finding("COR-01")))
     other_scan = await scans.start(alice, ScanForm(f"https://{MARK}.example/other"))
+    site_id = await sites.create(alice, f"Site {MARK}", f"https://{MARK}.example/")
+    group_id = await groups.create(alice, f"Group {MARK}")
+    page = Draft(f"Monitor {MARK}", "page", {"ask": {"url": f"https://{MARK}.example/"}}, site_id=site_id, group_id=group_id, tags=(MARK,))
+    monitor = await monitors.create(alice, page)
+    beat = await monitors.create(alice, replace(monitors.defaults("heartbeat"), name=f"Beat {MARK}", paused=True))
+    gone = await monitors.create(alice, replace(page, name=f"Gone {MARK}"))
+    await monitors.delete(alice, [gone.id])
+    window = WindowDraft(f"Window {MARK}", cron="* * * * *", duration_s=3600, tags=("somewhere else",))
+    window_id = await maintenance.create(alice, window)
+    async with db.transaction() as session:
+        row = (await session.exec(select(Monitor).where(col(Monitor.public_id) == monitor.id))).one()
+        assert row.id is not None
+        incident = Incident(workspace_id=row.workspace_id, monitor_id=row.id, severity="down", text=MARK, opened_at=now())
+        session.add(incident)
     async with db.transaction() as session:
         identity = Identity(user_id=alice.user_id, provider="google", issuer="https://issuer.test", subject="alice", label=MARK)
         passkey = Passkey(user_id=alice.user_id, name=MARK, credential_id=b"alice", public_key=b"key")
@@ -92,6 +108,13 @@ async def build() -> World:
         "invitation": link.row.id,
         "identity": identity.public_id,
         "passkey": passkey.public_id,
+        "site": site_id,
+        "group": group_id,
+        "monitor": monitor.id,
+        "heartbeat": beat.id,
+        "deleted monitor": gone.id,
+        "window": window_id,
+        "incident": incident.public_id,
     }
     return World(alice, ids, {kind: ghost_of(public_id) for kind, public_id in ids.items()})
 
