@@ -135,8 +135,9 @@ export const Held = ({ onHold, children, ...rest }) => {
 // Keeps the address as what is shown, so that reload and the way back find it again. The router needs to know nothing of it.
 export const Address = ({ href }) => {
   useEffect(() => {
-    if (href && href.split("?")[0] === window.location.pathname.replace(/(.)\/$/, "$1") && href !== window.location.pathname + window.location.search) {
-      window.history.replaceState(window.history.state, "", href + window.location.hash);
+    const [path, search = ""] = (href || "").split("?"), here = window.location, wanted = search && `?${search}`;
+    if (path && path === here.pathname.replace(/(.)\/$/, "$1") && wanted !== here.search) {
+      window.history.replaceState(window.history.state, "", here.pathname + wanted + here.hash);
     }
   }, [href]);
   return null;
@@ -154,7 +155,7 @@ export const ListKeys = ({ search }) => {
       if (event.key === "Escape" && at === field) {
         event.preventDefault();
         field.blur();
-        if (before?.isConnected) before.focus();
+        (before?.isConnected ? before : document.querySelector("a.open"))?.focus();
         return;
       }
       if (typing) return;

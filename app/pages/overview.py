@@ -79,11 +79,7 @@ def _frame(word: str, current: str, heading: Any, *above: Any) -> rx.Component:
 
 
 def _wrong_now() -> rx.Component:
-    more = rx.el.p(
-        "and ",
-        button(_S.wrong_more, " more", kind="text", on_click=_S.show_status("down")),
-        class_name="s m more",
-    )
+    more = rx.el.p("and ", rx.el.a(_S.wrong_more, " more", href="/incidents"), class_name="s m and-more")
     return rx.fragment(
         rx.el.div(rx.foreach(_S.wrong, _wrong_card), class_name="wrong"),
         rx.cond(_S.wrong_more > 0, more),

@@ -154,7 +154,7 @@ def size(count: int) -> str:
 
 
 def _span(duration_s: float) -> str:
-    for unit, word, least in ((86_400, "day", 2 * 86_400), (3600, "hour", 3600), (60, "minute", 60)):
+    for unit, word, least in ((365 * 86_400, "year", 730 * 86_400), (86_400, "day", 2 * 86_400), (3600, "hour", 3600), (60, "minute", 60)):
         if duration_s >= least:
             return counted(round(duration_s / unit), word)
     return f"{duration_s:.0f} s"
