@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote_plus, urlencode
 from weakref import WeakKeyDictionary
 
@@ -43,6 +43,8 @@ class _Kept:
     token: str = field(default="", repr=False)
     until: float = 0.0  # time.monotonic()
     in_body: bool = False  # whether the server wants the client's name and secret in the body, not by HTTP Basic
+    failure: Checked | None = None  # of the newest request, and when it ended
+    failed_at: float = 0.0
 
 
 _kept: WeakKeyDictionary[Net, OrderedDict[tuple[str, str, str, bytes], _Kept]] = WeakKeyDictionary()
@@ -58,13 +60,29 @@ async def token_of(client: ClientCredentials, tools: Tools, refused: str = "") -
         NoToken: the server gives none, or does not answer.
     """
     kept = _place(client, tools.net)
-    async with kept.lock:
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(tools.timeout_s):
+            await kept.lock.acquire()
+    except TimeoutError:
+        raise NoToken(failed(Failure.TIMEOUT, f"No token: {client.token_url} does not answer within {tools.timeout_s:g} s.")) from None
+    try:
         if kept.token and kept.token != refused and time.monotonic() < kept.until:
             return kept.token
+        if kept.failure is not None and kept.failed_at >= began:
+            raise NoToken(kept.failure)  # of the request that this one waited for
         kept.token = ""
-        kept.token, lasts_s = await _fetch(client, tools, kept)
+        left = replace(tools, timeout_s=max(began + tools.timeout_s - time.monotonic(), 0.001))
+        try:
+            kept.token, lasts_s = await _fetch(client, left, kept)
+        except NoToken as error:
+            kept.failure, kept.failed_at = error.checked, time.monotonic()
+            raise
+        kept.failure = None
         kept.until = time.monotonic() + lasts_s - min(SKEW_S, lasts_s / 10)
         return kept.token
+    finally:
+        kept.lock.release()
 
 
 def _place(client: ClientCredentials, net: Net) -> _Kept:

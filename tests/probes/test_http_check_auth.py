@@ -99,6 +99,17 @@ async def test_checks_at_once_wait_for_one_token(net: Net, serve: Serve):
     assert len(issuer.forms) == 1
 
 
+async def test_checks_that_wait_for_a_token_that_never_comes_end_with_the_first_one(net: Net, serve: Serve):
+    async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    server, api = await serve(silent), await serve(page())
+    client = ClientCredentials(server.url, "a", "b")
+    found = await asyncio.gather(*(run(net, api.url, auth=client, timeout_s=0.3) for _ in range(10)))
+    assert server.connections == 1
+    assert {(checked.outcome, checked.cause) for checked in found} == {(Outcome.DOWN, Cause.TIMEOUT)}
+
+
 async def test_a_token_that_was_withdrawn_is_fetched_anew_once(net: Net, serve: Serve):
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(page() if b"Bearer b" in api.requests[-1] else page("401 Unauthorized"))
