@@ -28,8 +28,9 @@ def page() -> rx.Component:
         favicon(_S.icon),
         Address.create(href=_S.address),
         rx.el.div(
+            rx.el.h1(_S.heading),
             # A new incident is told once to those who do not see the page; each row would be too much.
-            rx.el.h1(_S.heading, role="status"),
+            rx.el.span(_S.heading, class_name="vh", role="status"),
             rx.el.section(
                 rx.cond(shown, _filter()),
                 rx.match(
@@ -81,7 +82,7 @@ def _site(site: ObjectVar[Choice]) -> rx.Component:
 
 
 def _list() -> rx.Component:
-    columns = head("Status", "Monitor", ("Why", "desk"), ("Began", "desk"), ("Lasted", "num"))
+    columns = head(("Status", "desk"), "Monitor", ("Why", "desk"), ("Began", "desk"), ("Lasted", "num"))
     return rx.fragment(
         table(columns, rx.el.tbody(rx.foreach(_S.rows, _row)), label="Incidents, open ones first", class_name="rows2 incidents"),
         pager(_S.page, _S.pages, _S.total_words, on_previous=_S.turn(-1), on_next=_S.turn(1)),
@@ -101,11 +102,11 @@ def _row(row: ObjectVar[IncidentView]) -> rx.Component:
     )
     lasted = rx.cond(row.open, Ago.create(at=row.began_s), row.lasted)
     return rx.el.tr(
-        rx.el.td(status, class_name="st-col"),
+        rx.el.td(status, class_name="st-col desk"),
         rx.el.td(
             rx.el.a(row.monitor, href=f"/monitors/{row.monitor_id}", class_name="any b"),
             rx.el.div(row.kind, rx.cond(row.open, "", f" · was {row.status.lower()}"), class_name="s f"),
-            rx.el.div(why, rx.el.time(row.began, date_time=row.began_at, class_name="s f"), class_name="phone under"),
+            rx.el.div(status, why, rx.el.time(row.began, date_time=row.began_at, class_name="s f"), class_name="phone under"),
         ),
         rx.el.td(why, class_name="desk why"),
         rx.el.td(rx.el.time(row.began, date_time=row.began_at), class_name="desk s f nw"),

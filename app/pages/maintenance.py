@@ -61,7 +61,7 @@ def page() -> rx.Component:
         current="/monitors",
         here="/maintenance",
         crumbs=[Crumb("Monitors", "/monitors"), Crumb("Maintenance")],
-        actions=[rx.cond(_S.may_change, add)],
+        actions=[rx.cond(_S.may_change & ~_S.form_open, add)],
     )
 
 
@@ -69,9 +69,9 @@ def page() -> rx.Component:
 
 
 def _list() -> rx.Component:
-    columns = head("State", "Window", ("When", "desk"), ("For", "desk"), ("Actions", "vh"))
+    columns = head(("State", "desk"), "Window", ("When", "desk"), ("For", "desk"), ("Actions", "vh"))
     return rx.fragment(
-        table(columns, rx.el.tbody(rx.foreach(_S.rows, _row)), label="Maintenance windows", class_name="rows2"),
+        table(columns, rx.el.tbody(rx.foreach(_S.rows, _row)), label="Windows, those of now first", class_name="rows2"),
         rx.cond(_S.pages > 1, pager(_S.page, _S.pages, _S.total_words, on_previous=_S.turn(-1), on_next=_S.turn(1))),
     )
 
@@ -91,10 +91,10 @@ def _row(row: ObjectVar[WindowView]) -> rx.Component:
         class_name="row acts",
     )
     return rx.el.tr(
-        rx.el.td(state, class_name="st-col"),
+        rx.el.td(state, class_name="st-col desk"),
         rx.el.td(
             rx.el.b(row.name, class_name="any"),
-            rx.el.div(when, rx.el.div("For ", row.targets, class_name="f any"), class_name="phone under s m"),
+            rx.el.div(state, when, rx.el.div("For ", row.targets, class_name="f any"), class_name="phone under s m"),
         ),
         rx.el.td(when, class_name="desk s m"),
         rx.el.td(row.targets, class_name="desk s m any"),

@@ -94,7 +94,7 @@ def _form() -> rx.Component:
 
 
 def _list() -> rx.Component:
-    columns = head("Site", "Worst", ("Monitors", "num desk"), ("Incidents", "desk"), ("Last scan", "desk"), ("Actions", "vh"))
+    columns = head("Site", ("Worst", "desk"), ("Monitors", "num desk"), ("Incidents", "desk"), ("Last scan", "desk"), ("Actions", "vh"))
     return rx.fragment(
         table(columns, rx.el.tbody(rx.foreach(SitesState.rows, _row)), label="Sites, by name", class_name="rows2"),
         rx.cond(
@@ -135,12 +135,13 @@ def _row(row: ObjectVar[SiteView]) -> rx.Component:
             rx.el.a(rx.el.b(row.name, class_name="any"), href=f"/overview?site={row.id}", class_name="site"),
             rx.el.div(row.page, rx.cond(row.api != "", rx.fragment(" · API ", row.api)), class_name="s f any"),
             rx.el.div(
+                status,
                 rx.el.div(row.monitors_words, rx.cond(row.incidents != "", rx.fragment(" · ", _incidents(row)))),
                 rx.el.div("Scanned: ", _scan(row)),
                 class_name="phone under s m",
             ),
         ),
-        rx.el.td(status),
+        rx.el.td(status, class_name="desk"),
         rx.el.td(row.monitors, class_name="num mono desk"),
         rx.el.td(_incidents(row), class_name="desk s"),
         rx.el.td(_scan(row), class_name="desk s nw"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -221,7 +221,7 @@ class MaintenanceState(rx.State):
         self._look_ahead()
 
     def _look_ahead(self) -> None:
-        form = forms.read(self._typed, self.how, EVERYTHING, ())
+        form = replace(forms.read(self._typed, self.how, EVERYTHING, ()), name="any")
         try:
             self.ahead = forms.ahead(forms.to_draft(form), datetime.now(UTC))
         except Invalid:  # not yet whole

@@ -12,7 +12,6 @@ from app.core.described import span
 from app.core.schedule import BadSchedule, Maintenance, next_maintenance, weekly, zone
 from app.services.errors import FieldError, Invalid
 from app.services.maintenance import WindowDraft, WindowRow
-from app.state.shown import when
 from app.state.typed import text
 
 ONCE, WEEKLY, CRON = "once", "weekly", "cron"
@@ -75,7 +74,7 @@ def read(form: Mapping[str, object], how: str, what: str, monitors: tuple[str, .
 
 def to_draft(form: WindowForm) -> WindowDraft:
     """Return what the service takes. Raises Invalid, by the fields of this form, for what it could not even be asked."""
-    errors: list[FieldError] = []
+    errors = [] if form.name else [FieldError("name", "Enter a name.")]
     if form.what == SITES and not form.sites:
         errors.append(FieldError("sites", "Choose at least one site."))
     if form.what == TAGS and not _tags(form):
@@ -108,7 +107,10 @@ def _when(form: WindowForm, made: WindowDraft) -> WindowDraft:
     except BadSchedule as error:
         raise Invalid("zone", str(error)) from error
     if form.how == ONCE:
-        starts, ends = _moment(form.starts, form.zone, "starts"), _moment(form.ends, form.zone, "ends")
+        starts, ends = _moment(form.starts, form.zone), _moment(form.ends, form.zone)
+        missing = [FieldError(field, "Choose a day and a time.") for field, at in (("starts", starts), ("ends", ends)) if at is None]
+        if starts is None or ends is None:
+            raise Invalid(missing[0].field, missing[0].message, *missing[1:])
         if starts >= ends:
             raise Invalid("ends", "The end is not after the start.")
         return WindowDraft(made.name, starts, ends, zone=made.zone, monitors=made.monitors, tags=made.tags, sites=made.sites)
@@ -123,14 +125,14 @@ def _when(form: WindowForm, made: WindowDraft) -> WindowDraft:
     )
 
 
-def _moment(typed: str, zone_name: str, field: str) -> datetime:
+def _moment(typed: str, zone_name: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(typed)
         if moment.tzinfo is None:
             return moment.replace(tzinfo=zone(zone_name)).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise Invalid(field, "Choose a day and a time.")
+    return None
 
 
 def _weekly(form: WindowForm) -> str:
@@ -219,12 +221,8 @@ def words(row: WindowRow) -> str:
 
 
 def next_words(row: WindowRow, now: datetime) -> str:
-    """Return what follows: "until 22 Nov 2026, 08:14 UTC", "next Mon 23 Nov 2026, 02:00; then …"."""
+    """Return what follows of a window that comes again: "until Sun 22 Nov 2026, 08:14", "next Mon 23 Nov 2026, 02:00, then …"."""
     if row.state == "now":
-        return f"until {local(row.until, row.zone)} ({row.zone})" if row.until else ""
+        return f"until {local(row.until, row.zone)}" if row.until and row.cron else ""
     found = ahead(row, now) if row.cron else []
     return f"next {found[0]}" + (f", then {' and '.join(found[1:])}" if found[1:] else "") if found else ""
-
-
-def ended_words(row: WindowRow) -> str:
-    return when(row.ends_at) if row.ends_at else ""
