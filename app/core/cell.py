@@ -3,7 +3,7 @@
 As text its parts stand in one line, parted by "|", so that a page of fifty rows is three kilobytes and costs next to nothing to send.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.core.incident import Outcome
 from app.core.results import Result
@@ -31,7 +31,7 @@ class Cell:
         """Return the cell with one more check in it; how it stands is for the caller to say."""
         last_ms = round(result.timing.total_ms) if result.timing else -1
         bars = (self.bars + bar(result.outcome, result.maintained))[-BARS:]
-        return replace(self, bars=bars, last_s=result.due_ms // 1000, last_ms=last_ms)
+        return Cell(self.status, self.since_s, bars, result.due_ms // 1000, last_ms)
 
 
 def bar(outcome: Outcome, maintained: bool) -> str:

@@ -408,7 +408,7 @@ class Engine:
         held.newest, held.newest_s = found.outcome, began_s
         held.undecided += turned
         self.recorder.add(settled, GATHER_S if decision.step is not None else TURNED_S if turned else EVERY_S)
-        self._show(held, board.cells([monitor_id])[monitor_id].after(result), Latest(due_ms, found.text, found.findings, found.facts))
+        self._show(held, board.cell(monitor_id).after(result), Latest(due_ms, found.text, found.findings, found.facts))
         return found.outcome
 
     def _maintained(self, held: _Held, at: datetime) -> bool:
@@ -446,7 +446,7 @@ class Engine:
                 if turned and held.undecided:
                     held.undecided -= 1
                     if not held.undecided:
-                        self._show(held, board.cells([entry.monitor_id])[entry.monitor_id])
+                        self._show(held, board.cell(entry.monitor_id))
         for monitor_id in gone:
             self._drop(monitor_id)
 

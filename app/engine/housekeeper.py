@@ -51,6 +51,8 @@ class Housekeeper:
         first = await history.first_unsealed()
         if first is None or last <= state.sealed_hour:
             return
+        if first > last:
+            return  # nothing stands in the log that is over
         for hour in range(first, last + 1):
             await _gently(history.seal(hour))
             await engine_state.sealed(hour, self._region)

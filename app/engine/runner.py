@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app.core.checked import Checked
-from app.core.checks import HeartbeatCheck, ScanCheck
+from app.core.checks import ApiCheck, HeartbeatCheck, PageCheck, ScanCheck
 from app.core.incident import Outcome
 from app.core.results import Cause
 from app.engine import scan_check
@@ -79,7 +79,10 @@ class Runner:
         now = datetime.fromtimestamp(self.clock.wall(), UTC)
         tools = Tools(self.net, monitor.timeout_s, now, monitor.remembered)
         queued = waiting.measure()
-        scope = asyncio.timeout(SCAN_LIMIT_S if isinstance(check, ScanCheck) else monitor.timeout_s + _GRACE_S)
+        # libcurl ends what it sends by itself; to watch over it as well would cost a timer a check.
+        bounded = isinstance(check, PageCheck | ApiCheck)
+        limit_s = SCAN_LIMIT_S if isinstance(check, ScanCheck) else monitor.timeout_s + _GRACE_S
+        scope = asyncio.timeout(None if bounded else limit_s)
         try:
             async with scope:
                 if isinstance(check, HeartbeatCheck):

@@ -10,8 +10,7 @@ import ipaddress
 import socket
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -140,7 +139,9 @@ class Net:
         if never_resolves(target.host) and self._stand_in(target.host, target.port) is None:
             failure, text = failures.unresolved(target.host)
             return Received(failure=failure, failure_text=text)
-        async with self._slot(target):
+        key = (target.host, target.port)
+        await self._take_slot(key)
+        try:
             if self._closed:
                 return CANCELLED
             reply = Reply(self.policy, max_body_bytes)
@@ -178,6 +179,8 @@ class Net:
             if code in (pycurl.E_SSL_CERTPROBLEM, pycurl.E_BAD_FUNCTION_ARGUMENT) and identity is not None:
                 raise BadIdentity("The client certificate and its key cannot be read, or are not a pair. Both are PEM texts.")
             return received
+        finally:
+            self._free_slot(key)
 
     async def addresses(self, host: str, port: int = 0, *, timeout_s: float = 5) -> tuple[str, ...]:
         """Return the IP addresses of a host that may be contacted, in the resolver's order: for what is no TCP.
@@ -331,36 +334,37 @@ class Net:
             raise
         return opened
 
-    @asynccontextmanager
-    async def _slot(self, target: Target) -> AsyncGenerator[None, None]:
+    async def _take_slot(self, key: tuple[str, int]) -> None:
         """Wait until the host, and then the whole, has room for one more transfer."""
-        key = (target.host, target.port)
+        host = self._hosts[key]
         self._users[key] += 1
+        # Not measured where nobody waits, which is the rule.
+        measured = waiting.of_task() if host.locked() or self._total.locked() else None
+        began = measured.begin() if measured else 0.0
         try:
-            host = self._hosts[key]
-            # Not measured where nobody waits, which is the rule.
-            measured = waiting.of_task() if host.locked() or self._total.locked() else None
-            began = measured.begin() if measured else 0.0
+            # The host's first: who waits for a slow host must not hold what others could use.
+            await host.acquire()
             try:
-                # The host's first: who waits for a slow host must not hold what others could use.
-                await host.acquire()
-                try:
-                    await self._total.acquire()
-                except BaseException:
-                    host.release()
-                    raise
-            finally:
-                if measured:
-                    measured.end(began)
-            try:
-                yield
-            finally:
-                self._total.release()
+                await self._total.acquire()
+            except BaseException:
                 host.release()
+                raise
+        except BaseException:
+            self._leave(key)
+            raise
         finally:
-            self._users[key] -= 1
-            if not self._users[key]:
-                del self._users[key], self._hosts[key]
+            if measured:
+                measured.end(began)
+
+    def _free_slot(self, key: tuple[str, int]) -> None:
+        self._total.release()
+        self._hosts[key].release()
+        self._leave(key)
+
+    def _leave(self, key: tuple[str, int]) -> None:
+        self._users[key] -= 1
+        if not self._users[key]:
+            del self._users[key], self._hosts[key]
 
     def _set_up(
         self,
@@ -368,7 +372,7 @@ class Net:
         reply: Reply,
         target: Target,
         method: str,
-        lines: list[bytes],
+        lines: tuple[bytes, ...],
         body: bytes | None,
         timeout_s: float,
         connect_timeout_s: float,

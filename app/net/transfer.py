@@ -135,6 +135,7 @@ class Reply:
         "policy",
         "refused",
         "started",
+        "status",
     )
 
     def __init__(self, policy: AddressPolicy, max_body_bytes: int) -> None:
@@ -144,6 +145,7 @@ class Reply:
         self.body = bytearray()
         self.header_bytes = 0
         self.complete = False  # the last block's blank line was seen, and it was not informational
+        self.status: re.Match[str] | None = None  # the status line of the last block
         self.flood = False
         self.overflow = False
         self.permitted = False  # at least one address passed the check
@@ -179,10 +181,11 @@ class Reply:
         if status and status[2].startswith("1") and status[2] != "101":
             self.lines.clear()  # 100 Continue, 103 Early Hints: the real answer follows
             return None
-        self.complete = True
-        if any(ENDLESS.match(line) for line in self.lines):
-            self.overflow = True
-            return -1
+        self.complete, self.status = True, status
+        for line in self.lines:
+            if line[:1] in ("c", "C") and ENDLESS.match(line):
+                self.overflow = True
+                return -1
         return None
 
     def take_body(self, chunk: bytes) -> int | None:
@@ -196,12 +199,14 @@ class Reply:
 
     def head(self) -> tuple[Head, str, str] | None:
         """Return the head, the reason phrase and the HTTP version, once the header block is complete."""
-        status = STATUS_LINE.match(self.lines[0]) if self.complete and self.lines else None
+        status = self.status
         if status is None:
             return None
-        pairs = (line.partition(":") for line in self.lines[1:])
-        headers = tuple((name.rstrip(" \t"), value.strip(" \t")) for name, _, value in pairs)
-        return Head(int(status[2]), headers), (status[3] or "").strip(), status[1]
+        headers: list[tuple[str, str]] = []
+        for line in self.lines[1:]:
+            name, _, value = line.partition(":")
+            headers.append((name.rstrip(" \t"), value.strip(" \t")))
+        return Head(int(status[2]), tuple(headers)), (status[3] or "").strip(), status[1]
 
 
 CANCELLED = Received(failure=Failure.CANCELLED, failure_text="Cancelled.")
@@ -209,13 +214,14 @@ CANCELLED = Received(failure=Failure.CANCELLED, failure_text="Cancelled.")
 _UNINVITED = ("Accept", "User-Agent", "Accept-Encoding", "Expect", "Content-Type")
 
 
-def header_lines(headers: Headers) -> list[bytes]:
+@functools.lru_cache(maxsize=512)
+def header_lines(headers: Headers) -> tuple[bytes, ...]:
     """Write headers as libcurl wants them: "name;" is an empty value, and "name:" takes a default out."""
     lines = []
     for name, value in headers:
         if not TOKEN.fullmatch(name):
             raise ValueError(f"not a header name: {name!r}")
-        if any(character in value for character in "\r\n\0"):
+        if "\r" in value or "\n" in value or "\0" in value:
             raise ValueError(f"the value of {name} holds a line break")
         text = f"{name}: {value}" if value.strip() else f"{name};"
         try:
@@ -224,7 +230,7 @@ def header_lines(headers: Headers) -> list[bytes]:
             lines.append(text.encode())
     given = {name.lower() for name, _ in headers}
     lines.extend(f"{name}:".encode() for name in _UNINVITED if name.lower() not in given)
-    return lines
+    return tuple(lines)
 
 
 def present(curl: pycurl.Curl, identity: Identity) -> None:
@@ -244,13 +250,14 @@ def conclude(
     curl: pycurl.Curl, reply: Reply, target: Target, code: int, message: str, timeout_s: float, connect_timeout_s: float
 ) -> Received:
     """Turn the end of a transfer into plain values."""
+    ask = curl.getinfo
     timing = Timing(
-        dns_ms=_phase_ms(curl, pycurl.NAMELOOKUP_TIME),
-        connect_ms=_phase_ms(curl, pycurl.CONNECT_TIME),
-        tls_ms=_phase_ms(curl, pycurl.APPCONNECT_TIME),
+        dns_ms=round(ask(pycurl.NAMELOOKUP_TIME) * 1000, 3),
+        connect_ms=round(ask(pycurl.CONNECT_TIME) * 1000, 3),
+        tls_ms=round(ask(pycurl.APPCONNECT_TIME) * 1000, 3),
         # libcurl fills this in for failed transfers too.
-        first_byte_ms=_phase_ms(curl, pycurl.STARTTRANSFER_TIME) if reply.lines else 0,
-        total_ms=_phase_ms(curl, pycurl.TOTAL_TIME),
+        first_byte_ms=round(ask(pycurl.STARTTRANSFER_TIME) * 1000, 3) if reply.lines else 0,
+        total_ms=round(ask(pycurl.TOTAL_TIME) * 1000, 3),
     )
     address = endpoint(curl.getinfo(pycurl.PRIMARY_IP), curl.getinfo(pycurl.PRIMARY_PORT))
     head = reply.head()
@@ -302,10 +309,6 @@ def certificate_ends(curl: pycurl.Curl) -> datetime | None:
         return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def _phase_ms(curl: pycurl.Curl, phase: int) -> float:
-    return round(curl.getinfo(phase) * 1000, 3)
 
 
 def endpoint(ip: str, port: int) -> str:

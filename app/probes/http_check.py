@@ -5,10 +5,11 @@ import base64
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 from app.core import placeholders
-from app.core.ask import Ask, Basic, Bearer, ClientCertificate, ClientCredentials
+from app.core.ask import Ask, Auth, Basic, Bearer, ClientCertificate, ClientCredentials
 from app.core.assertions import Answer, Finding, Subject, check
 from app.core.checked import Checked, judged
 from app.core.checks import ApiCheck, PageCheck
@@ -76,7 +77,8 @@ class _Asking:
         wanted, tools, jar = self.wanted, self.tools, self.jar
         begun = time.monotonic()
         ends = begun + tools.timeout_s
-        method, url, body, headers = wanted.method, wanted.url, wanted.body, _headers(wanted, tools, self.token)
+        method, url, body = wanted.method, wanted.url, wanted.body
+        headers = _headers(wanted.headers, wanted.auth, tools.net.user_agent, self.token)
         identity = Identity(wanted.auth.certificate, wanted.auth.key) if isinstance(wanted.auth, ClientCertificate) else None
         of_certificate = any(assertion.subject is Subject.CERTIFICATE for assertion in wanted.assertions)
         exchanges: list[Exchange] = []
@@ -124,7 +126,7 @@ class _Asking:
                 return failed(Failure.TOO_MANY_REDIRECTS, text, tuple(exchanges))
             if origin_of(target) != origin_of(url):
                 # What was meant for one origin, credentials first of all, is not for another.
-                headers, identity = _usual(tools), None
+                headers, identity = _usual(tools.net.user_agent), None
             if exchange.status == 303 or (exchange.status in (301, 302) and method == "POST"):
                 method, body = ("HEAD" if method == "HEAD" else "GET"), None
                 headers = tuple(pair for pair in headers if not pair[0].lower().startswith("content-"))
@@ -161,22 +163,23 @@ def _phases(timing: Timing) -> tuple[float, float, float, float, float]:
     return timing.dns_ms, timing.connect_ms, timing.tls_ms, timing.first_byte_ms, timing.total_ms
 
 
-def _usual(tools: Tools) -> Headers:
-    return (("User-Agent", tools.net.user_agent), *_USUAL)
+def _usual(user_agent: str) -> Headers:
+    return (("User-Agent", user_agent), *_USUAL)
 
 
-def _headers(wanted: Ask, tools: Tools, token: str) -> Headers:
-    given = {name.lower() for name, _ in wanted.headers}
-    own = tuple((name, value) for name, value in _usual(tools) if name.lower() not in given)
+@lru_cache(maxsize=512)
+def _headers(headers: Headers, auth: Auth | None, user_agent: str, token: str) -> Headers:
+    given = {name.lower() for name, _ in headers}
+    own = tuple((name, value) for name, value in _usual(user_agent) if name.lower() not in given)
     more: Headers = ()
-    if isinstance(wanted.auth, Basic):
-        pair = base64.b64encode(f"{wanted.auth.user}:{wanted.auth.password}".encode()).decode()
+    if isinstance(auth, Basic):
+        pair = base64.b64encode(f"{auth.user}:{auth.password}".encode()).decode()
         more = (("Authorization", f"Basic {pair}"),)
-    elif isinstance(wanted.auth, Bearer):
-        more = (("Authorization", f"Bearer {wanted.auth.token}"),)
+    elif isinstance(auth, Bearer):
+        more = (("Authorization", f"Bearer {auth.token}"),)
     elif token:
         more = (("Authorization", f"Bearer {token}"),)
-    return (*wanted.headers, *own, *more)
+    return (*headers, *own, *more)
 
 
 def _with_cookies(headers: Headers, cookies: str) -> Headers:

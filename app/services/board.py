@@ -54,6 +54,11 @@ def cells(monitor_ids: Iterable[int]) -> dict[int, Cell]:
     return {monitor_id: _cells.get(monitor_id, _NOTHING) for monitor_id in monitor_ids}
 
 
+def cell(monitor_id: int) -> Cell:
+    """Return the cell of one monitor."""
+    return _cells.get(monitor_id, _NOTHING)
+
+
 def latest(monitor_id: int) -> Latest | None:
     """Return what the newest check found, or None when there was none since this process began."""
     return _latest.get(monitor_id)
