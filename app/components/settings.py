@@ -25,6 +25,7 @@ WORKSPACE = (
     Place("Tokens", "/settings/tokens", "terminal"),
     Place("Secrets", "/settings/secrets", "key"),
     Place("Audit log", "/settings/audit", "list"),
+    Place("Maintenance", "/maintenance", "window"),
     Place("Engine", "/settings/engine", "activity"),
 )
 

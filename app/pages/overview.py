@@ -69,6 +69,7 @@ def _frame(word: str, current: str, heading: Any, *above: Any) -> rx.Component:
         actions=[
             rx.el.span(live_dot(live, on=~has_connection_errors), class_name="desk"),
             rx.el.span(_S.monitors_words, class_name="s f desk") if current == OVERVIEW else None,
+            link_button("Maintenance", href="/maintenance", class_name="desk") if current == MONITORS else None,
             Notify.create(news=_S.news, icon=f"/{_S.icon}.svg"),
             rx.cond(_S.may_change, link_button("Add monitor", href="/monitors/new", kind="pri", icon_name="plus")),
         ],
