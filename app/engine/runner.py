@@ -91,7 +91,8 @@ class Runner:
                 values = {} if monitor.plain else await watched.secrets_of(monitor.workspace_id, monitor.secrets)
                 probe = None
                 if isinstance(check, ScanCheck):
-                    probe = functools.partial(scan_check.run, workspace_id=monitor.workspace_id, monitor_id=monitor.id)
+                    put_in = values.values()
+                    probe = functools.partial(scan_check.run, workspace_id=monitor.workspace_id, monitor_id=monitor.id, secrets=put_in)
                 found = await filled.run_filled(check, tools, values, probe=probe, keep_up=monitor.upside_down, plain=monitor.plain)
         except TimeoutError:
             if not scope.expired():

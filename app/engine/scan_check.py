@@ -7,10 +7,11 @@ lasts until it is mended, and not for one run.
 import asyncio
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from weakref import WeakKeyDictionary
 
-from app.core import comparison, drift
+from app.core import comparison, drift, placeholders
 from app.core.checked import Checked
 from app.core.checks import ScanCheck
 from app.core.exchange import Failure, Timing
@@ -23,6 +24,7 @@ from app.core.urls import InvalidTarget, parse_target
 from app.core.withheld import Withheld
 from app.engine import scan
 from app.net import Net
+from app.probes.filled import forms_of
 from app.probes.tools import Tools, failed
 from app.services import monitor_scans
 
@@ -40,8 +42,11 @@ class _Memory:
     last: str = ""  # id of the report that showed it
 
 
-async def run(check: ScanCheck, tools: Tools, *, workspace_id: int, monitor_id: int | None = None) -> Checked:
+async def run(check: ScanCheck, tools: Tools, *, workspace_id: int, monitor_id: int | None = None, secrets: Iterable[str] = ()) -> Checked:
     """Scan, compare with the baseline, and store the report at the baseline and whenever something changed.
+
+    Args:
+        secrets: what was put into the check from the vault: it stands in nothing that is stored.
 
     Takes up to 70 s, whatever `tools.timeout_s` says: a scan asks some forty questions.
     """
@@ -65,14 +70,15 @@ async def run(check: ScanCheck, tools: Tools, *, workspace_id: int, monitor_id: 
         return replace(failed(last.failure if last and last.failure else Failure.PROTOCOL, str(error)), code=last.status if last else 0)
     finally:
         places.release()
-    report = await asyncio.to_thread(Withheld.of(request).hide_all, report)
+    forms = forms_of(secrets)
+    report = await asyncio.to_thread(_hidden, report, request, forms)
     found = Checked(Outcome.UP, code=_status(report), timing=timing)
     if found.code >= 400:
         text = f"The page answers {found.code}, so there is nothing to compare."
         return replace(found, outcome=Outcome.DOWN, cause=Cause.ASSERTION, text=text)
     if any(scan.BOT_CHECK in note for note in report.site.notes):
         return replace(found, outcome=Outcome.UNKNOWN, cause=Cause.CONFIGURATION, text=" ".join(report.site.notes))
-    return await _compared(check, tools, found, report, _Storing(workspace_id, monitor_id, request, tools))
+    return await _compared(check, tools, found, report, _Storing(workspace_id, monitor_id, request, forms, tools))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +88,18 @@ class _Storing:
     workspace_id: int
     monitor_id: int | None
     request: ScanRequest
+    secrets: tuple[str, ...]
     tools: Tools
 
     async def keep(self, report: Report, *needed: str) -> str:
-        return await monitor_scans.keep(self.workspace_id, self.monitor_id, self.request, report, self.tools.now, needed)
+        return await monitor_scans.keep(
+            self.workspace_id, self.monitor_id, self.request, report, self.tools.now, secrets=self.secrets, needed=needed
+        )
+
+
+def _hidden(report: Report, request: ScanRequest, secrets: tuple[str, ...]) -> Report:
+    """Return a report without the vault's secrets, and without what looks secret in its addresses."""
+    return Withheld.of(request).hide_all(placeholders.masked(report, secrets))
 
 
 async def _compared(check: ScanCheck, tools: Tools, found: Checked, report: Report, storing: _Storing) -> Checked:
@@ -99,8 +113,9 @@ async def _compared(check: ScanCheck, tools: Tools, found: Checked, report: Repo
         digest = drift.digest(worse)
         if digest != memory.seen:
             memory = replace(memory, seen=digest, last=await storing.keep(report, memory.scan))
-        more = f", and {len(worse) - 1} more" if len(worse) > 1 else ""
-        text = f"Worse than on {baseline.site.scanned_at[:16].replace('T', ' ')} UTC: {worse[0].text}{more}."
+        first, *others = worse
+        more = f", and {len(others)} more" if others else ""
+        text = f"Worse than on {baseline.site.scanned_at[:16].replace('T', ' ')} UTC: {first.text}{more}."
         outcome = Outcome.DOWN if any(one.breaks for one in worse) else Outcome.DEGRADED
         facts = tuple(("worse", one.text) for one in worse[:10])
         return _with(replace(found, outcome=outcome, cause=Cause.ASSERTION, text=text, facts=facts), report, memory)

@@ -57,17 +57,17 @@ async def run_filled(
             missing = sorted(name for name in names_in(check) if name.startswith(placeholders.SECRET) and name not in values)
             if missing:
                 raise placeholders.Unfilled(missing[0])
-            return await _hide(await flow_check.run(check, tools, values), _forms(secrets.values()), keep_up)
+            return await _hide(await flow_check.run(check, tools, values), forms_of(secrets.values()), keep_up)
         ready = check if plain or not names_in(check) else placeholders.filled(check, values)
     except ValueError as error:
-        return _kept(Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, str(error)), _forms(secrets.values()), keep_up)
+        return _kept(Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, str(error)), forms_of(secrets.values()), keep_up)
     checked = await (probe or registry.run)(ready, tools)
     if ready is not check:
         written = dict(_pairs(check, ready))
         checked = replace(
             checked, findings=tuple(replace(found, assertion=written.get(found.assertion, found.assertion)) for found in checked.findings)
         )
-    return await _hide(checked, _forms((*secrets.values(), *_basic(ready))), keep_up)
+    return await _hide(checked, forms_of((*secrets.values(), *_basic(ready))), keep_up)
 
 
 @lru_cache(maxsize=20_000)
@@ -94,7 +94,7 @@ def _basic(check: Any) -> tuple[str, ...]:
     return (base64.b64encode(f"{auth.user}:{auth.password}".encode()).decode(),) if isinstance(auth, Basic) else ()
 
 
-def _forms(values: Iterable[str]) -> tuple[str, ...]:
+def forms_of(values: Iterable[str]) -> tuple[str, ...]:
     """Return the values in every form in which a server may send them back."""
     made: set[str] = set()
     for value in values:

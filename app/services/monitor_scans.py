@@ -1,14 +1,14 @@
 """Reports that monitors make: stored as scans, so that people open and compare them like their own."""
 
-import secrets
 from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
+from secrets import token_urlsafe
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.core import report_json
+from app.core import placeholders, report_json
 from app.core.findings import Severity
 from app.core.observation import ScanRequest
 from app.core.redact import redact_url
@@ -16,6 +16,7 @@ from app.core.report import Report
 from app.core.scan_events import ScanStatus
 from app.db import transaction
 from app.models import Membership, Scan, now
+from app.services import vault
 from app.services.access import Role
 from app.services.scans import purpose, stored
 
@@ -23,20 +24,32 @@ MAX_KEPT = 20  # of one monitor: a report is stored when something changed, so t
 
 
 async def keep(
-    workspace_id: int, monitor_id: int | None, request: ScanRequest, report: Report, started_at: datetime, needed: Collection[str] = ()
+    workspace_id: int,
+    monitor_id: int | None,
+    request: ScanRequest,
+    report: Report,
+    started_at: datetime,
+    *,
+    secrets: Collection[str] = (),
+    needed: Collection[str] = (),
 ) -> str:
     """Store a report of a monitor and return its id; older ones of that monitor beyond a few go.
 
     Args:
         request: as it was asked, with the secrets of its addresses: they are sealed, so that the scan can be repeated.
         report: without them.
+        secrets: of the vault, in every form in which they may stand in the request.
         needed: ids that stay: what later reports are compared with.
 
     Returns:
         "" when the workspace has no members any more.
     """
-    public_id = secrets.token_urlsafe(12)
-    shown, sealed = stored(request, purpose(workspace_id, public_id))
+    public_id = token_urlsafe(12)
+    sealed_for = purpose(workspace_id, public_id)
+    whole, sealed = stored(request, sealed_for)
+    shown = placeholders.masked(whole, secrets)
+    if shown != whole and sealed is None:
+        sealed = vault.seal(whole, sealed_for)
     severities = Counter(finding.severity for finding in report.findings)
     text = report_json.dump(report)
     async with transaction() as db:
@@ -49,8 +62,8 @@ async def keep(
                 workspace_id=workspace_id,
                 created_by=owner,
                 monitor_id=monitor_id,
-                page_url=redact_url(request.page_url),
-                api_url=redact_url(request.api_url or ""),
+                page_url=placeholders.masked(redact_url(request.page_url), secrets),
+                api_url=placeholders.masked(redact_url(request.api_url or ""), secrets),
                 request=shown,
                 sealed_request=sealed,
                 status=ScanStatus.DONE.value,

@@ -1,5 +1,6 @@
 """A scan as a check: its baseline, what is worse, what is stored of it, and what says nothing about the site."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,8 +19,9 @@ from app.core.results import Cause
 from app.engine import scan_check
 from app.models import Scan
 from app.net import Net
+from app.probes.filled import run_filled
 from app.probes.tools import Tools
-from app.services import monitor_scans, scans
+from app.services import monitor_scans, scan_queue, scans
 from app.services.scan_form import ScanForm
 from tests.conftest import Cast
 from tests.engine.test_scan import http_answer, site, spa
@@ -107,7 +109,7 @@ async def test_reports_of_monitors_are_no_ones_quota_and_only_the_newest_are_kep
         await run.again()
         baseline = (await stored())[0]
         tools = Tools(net, 10, datetime.now(UTC))
-        storing = scan_check._Storing(cast.alice.workspace_id, 7, scan_check.ScanRequest(f"{page.url}/"), tools)
+        storing = scan_check._Storing(cast.alice.workspace_id, 7, scan_check.ScanRequest(f"{page.url}/"), (), tools)
         for _ in range(4):
             await storing.keep(report(), baseline)
         kept = await stored()
@@ -143,6 +145,23 @@ async def test_a_secret_in_the_address_is_neither_in_the_report_nor_remembered(n
     text = await scans.report_json_text(cast.alice, facts(found)["report"])
     remembered = drift.unpack(scan_check._load(found.remember).report)  # pyright: ignore[reportOptionalMemberAccess]
     assert "s3cr3t" not in text + repr(found) + repr(remembered)
+
+
+async def test_a_stored_secret_is_put_into_the_address_and_taken_out_of_everything(net: Net, cast: Cast):
+    async with site(lambda _m, path, _h: http_answer("200 OK", f"<p>{path}</p>", "Content-Type: text/html")) as page:
+        check = ScanCheck(f"{page.url}/?preview={{{{secret.PREVIEW}}}}")
+        probe = functools.partial(scan_check.run, workspace_id=cast.alice.workspace_id, monitor_id=7, secrets=("vaulted-s3cr3t",))
+        found = await run_filled(check, Tools(net, 10, datetime.now(UTC)), {"PREVIEW": "vaulted-s3cr3t"}, probe=probe)
+        assert any("vaulted-s3cr3t" in path for _, path, _ in page.asked)
+    assert found.outcome is Outcome.UP
+    remembered = drift.unpack(scan_check._load(found.remember).report)  # pyright: ignore[reportOptionalMemberAccess]
+    stored_text = await scans.report_json_text(cast.alice, facts(found)["report"])
+    detail = await scans.get(cast.alice, facts(found)["report"])
+    assert "vaulted-s3cr3t" not in repr(found) + repr(remembered) + stored_text + repr(detail)
+    again = await scans.rescan(cast.alice, facts(found)["report"])
+    claim = await scan_queue.claim("worker")
+    assert claim is not None
+    assert (claim.public_id, claim.request.page_url) == (again, f"{page.url}/?preview=vaulted-s3cr3t")
 
 
 @pytest.mark.parametrize(
