@@ -331,8 +331,9 @@ async def latency(actor: Actor | None, monitor_id: str, window: Window = "24h") 
             bucket_s = _HOUR_S if length_s == _DAY_S else bucket_s
         # A point is at least as long as the time between two checks: else most of them would be gaps.
         bucket_s *= -(-each_s // bucket_s)
+        # Spans stand on whole multiples of their length, so the first one begins a little before the window does.
+        start_s = (end_s - length_s) // bucket_s * bucket_s
         end_s = -(-end_s // bucket_s) * bucket_s
-        start_s = end_s - max(1, -(-length_s // bucket_s)) * bucket_s
         spans: defaultdict[int, _Span] = defaultdict(lambda: _Span(Rollup(), []))
         whole = Latencies()
         if single:
@@ -342,7 +343,8 @@ async def latency(actor: Actor | None, monitor_id: str, window: Window = "24h") 
             await _fill(db, monitor, start_s, to_ms(at) + 1, bucket_s, spans, whole)
         begins = max(at - timedelta(seconds=length_s), monitor.created_at)
         failures = await uptime.failures(db, [_row_id(monitor)], begins, at)
-    points = tuple(_point(number * bucket_s, spans.get(number)) for number in range(start_s // bucket_s, end_s // bucket_s))
+    numbers = range(start_s // bucket_s, end_s // bucket_s)[-MAX_POINTS:]
+    points = tuple(_point(number * bucket_s, spans.get(number)) for number in numbers)
     share, down_s = uptime.share(failures.get(_row_id(monitor), ()), begins, at)
     count = sum(span.rollup.checks for span in spans.values())
     p50, p95, p99 = _quantiles(whole)

@@ -14,10 +14,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.core import checks, placeholders
 from app.core.checks import Check
 from app.core.redact import redact_header
+from app.db import reading
 from app.models import Monitor, Secret
 from app.services import stored_secrets
 from app.services.access import Action, Actor, require
-from app.services.errors import Invalid
+from app.services.errors import Invalid, NotFound
+from app.services.names import is_public_id
 
 _MAX_NAME_CHARS = 64
 _OF_AUTH = {"basic": "password", "bearer": "token", "client_credentials": "client_secret", "mtls": "key"}
@@ -120,6 +122,20 @@ async def _replaceable(db: AsyncSession, actor: Actor, text: str) -> str:
     if len(found) != 1:
         return ""
     return found[0] if len(await users(db, actor.workspace_id, found[0])) == 1 else ""
+
+
+async def used_by(actor: Actor | None, secret_id: str) -> tuple[tuple[str, str], ...]:
+    """Return (id, name) of the monitors that use a secret, by name: without it they can tell nothing. Raises NotFound."""
+    actor = require(actor, Action.READ_SECRETS)
+    require(actor, Action.READ_MONITORS)
+    async with reading() as db:
+        name = None
+        if is_public_id(secret_id):
+            this = (Secret.public_id == secret_id, Secret.workspace_id == actor.workspace_id)
+            name = (await db.exec(select(Secret.name).where(*this))).first()
+        if name is None:
+            raise NotFound("There is no such secret in this workspace.")
+        return tuple(await users(db, actor.workspace_id, name))
 
 
 async def users(db: AsyncSession, workspace_id: int, name: str) -> list[tuple[str, str]]:

@@ -132,13 +132,13 @@ async def read(actor: Actor | None, wanted: Filter) -> Overview:
         whole = (col(Monitor.workspace_id) == actor.workspace_id, col(Monitor.deleted_at).is_(None))
         chosen = (*whole, *await _conditions(db, actor, wanted))
         counts = dict.fromkeys(STATUSES, 0) | dict((await db.exec(select(status, func.count()).where(*chosen).group_by(status))).all())
-        if wanted.status in SEVERITY:
+        if wanted.status in STATUSES:
             chosen = (*chosen, status == wanted.status)
             total = counts[wanted.status]
         else:
             total = sum(counts.values())
         order = _order(wanted, status, at)
-        if wanted.group_by in _COLUMNS:
+        if wanted.group_by in tuple(_COLUMNS):
             folders = await _folders(db, actor, wanted, chosen)
             rows, heads, number, pages = await _grouped(db, wanted, chosen, order, folders, status)
         else:

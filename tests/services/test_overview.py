@@ -1,0 +1,145 @@
+"""The dashboard's reads. Alice owns the workspace, Bob is an editor in it, Charlie is a stranger with monitors of his own."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import col, select, update
+
+from app import db
+from app.models import Incident, Monitor, MonitorSummary, now
+from app.services import groups, maintenance, monitors, overview, sites
+from app.services.errors import Unauthenticated
+from app.services.maintenance import WindowDraft
+from app.services.monitors import Draft
+from app.services.overview import Filter
+from tests.conftest import Cast
+
+PAGE = Draft("Shop", "page", {"ask": {"url": "https://shop.example/"}})
+FLAT = Filter(sort="name", group_by="none")
+
+
+async def stand(public_id: str, **values: Any) -> int:
+    async with db.transaction() as session:
+        this = col(Monitor.public_id) == public_id
+        await session.exec(update(Monitor).where(this).values(**values))
+        row = (await session.exec(select(Monitor.id).where(this))).one()
+        assert row is not None
+        return row
+
+
+async def made(cast: Cast, *names: str, **fields: Any) -> list[str]:
+    return [(await monitors.create(cast.bob, replace(PAGE, name=name, **fields))).id for name in names]
+
+
+async def names(cast: Cast, wanted: Filter) -> list[str]:
+    return [row.name for row in (await overview.read(cast.alice, wanted)).rows]
+
+
+async def test_statuses_are_counted_and_chosen_the_worst_first(cast: Cast):
+    ids = dict(zip("abcdefg", await made(cast, *"abcdefg"), strict=True))
+    await stand(ids["a"], standing="up")
+    row_id = await stand(ids["b"], standing="down", standing_since=now())
+    await stand(ids["c"], standing="degraded", standing_since=now())
+    await stand(ids["d"], standing="up", unknown_since=now())
+    await monitors.pause(cast.bob, [ids["e"]])
+    await maintenance.create(cast.bob, WindowDraft("w", cron="* * * * *", duration_s=3600, monitors=(ids["f"],)))
+    async with db.transaction() as session:
+        session.add(Incident(workspace_id=cast.bob.workspace_id, monitor_id=row_id, severity="down", text="No answer.", opened_at=now()))
+    read = await overview.read(cast.alice, Filter(group_by="none"))
+    assert [row.name for row in read.rows] == ["b", "c", "d", "g", "a", "f", "e"]
+    assert [row.cell.status for row in read.rows] == ["down", "degraded", "unknown", "pending", "up", "maintenance", "paused"]
+    assert {status: count for status, count in read.counts.items() if count} == dict.fromkeys(
+        ("down", "degraded", "unknown", "pending", "up", "maintenance", "paused"), 1
+    )
+    assert [(row.name, row.reason) for row in read.wrong] == [("b", "No answer."), ("c", "")]
+    for status, name in (("down", "b"), ("maintenance", "f"), ("paused", "e")):
+        chosen = await overview.read(cast.alice, Filter(status=status))
+        assert ([row.name for row in chosen.rows], chosen.total, sum(chosen.counts.values())) == ([name], 1, 7)
+    counts = await overview.counts(cast.alice)
+    assert (counts.monitors, counts.open_incidents, counts.down, counts.degraded) == (7, 1, 1, 1)
+
+
+async def test_text_finds_names_addresses_and_tags_whatever_their_case(cast: Cast):
+    await made(cast, "Ålesund", "100%")
+    await monitors.create(cast.bob, replace(PAGE, name="API", check={"ask": {"url": "https://api.example/v1"}}, tags=("Checkout",)))
+    for text, found in (("ålES", ["Ålesund"]), ("%", ["100%"]), ("API.exa", ["API"]), ("checkout", ["API"]), ("status", []), ("_", [])):
+        assert await names(cast, replace(FLAT, text=text)) == found, text
+    assert await names(cast, replace(FLAT, tag="Checkout")) == ["API"]
+    assert await names(cast, replace(FLAT, kind="api")) == []
+
+
+async def test_pages_hold_fifty_rows_and_go_on_within_groups(cast: Cast):
+    top = await groups.create(cast.bob, "Shop")
+    inner = await groups.create(cast.bob, "Checkout", top)
+    rows = [(await monitors.create(cast.bob, replace(PAGE, name=f"{number:02}", paused=True))).id for number in range(63)]
+    async with db.transaction() as session:
+        ids = {group.name: group.id for group in (await session.exec(select(groups.MonitorGroup))).all()}
+        await session.exec(update(Monitor).where(col(Monitor.public_id).in_(rows[:30])).values(group_id=ids["Shop"]))
+        await session.exec(update(Monitor).where(col(Monitor.public_id).in_(rows[30:60])).values(group_id=ids["Checkout"]))
+    by_name = Filter(sort="name")
+    first, second = [await overview.read(cast.alice, replace(by_name, page=page)) for page in (1, 2)]
+    assert [(head.key, head.words, head.count, head.depth) for head in first.heads] == [(top, "Shop", 60, 0), (inner, "Checkout", 30, 1)]
+    assert [head.key for head in second.heads] == [top, inner, "none"]
+    shown = [row.name for row in (*first.rows, *second.rows)]
+    assert (shown, len(first.rows), first.pages, first.total) == ([f"{number:02}" for number in range(63)], 50, 2, 63)
+    assert [row.group_key for row in second.rows] == [inner] * 10 + ["none"] * 3
+    folded = await overview.read(cast.alice, replace(by_name, folded=(inner,)))
+    assert ([len(folded.rows), folded.pages, folded.total], [head.folded for head in folded.heads]) == ([33, 1, 63], [False, True, False])
+    folded = await overview.read(cast.alice, replace(by_name, folded=(top, "none")))
+    assert ([len(folded.rows), folded.total], [head.key for head in folded.heads]) == ([0, 63], [top, "none"])
+    flat = await overview.read(cast.alice, replace(FLAT, page=9, descending=True))
+    assert ([row.name for row in flat.rows][-1], flat.page, flat.heads) == ("00", 2, ())
+
+
+async def test_rows_are_sorted_by_uptime_p95_and_last_check(cast: Cast):
+    ids = await made(cast, "a", "b", "c")
+    rows = [await stand(public_id, created_at=now() - timedelta(days=40), standing="up", standing_since=now()) for public_id in ids]
+    async with db.transaction() as session:
+        at = now() - timedelta(days=2)
+        for row_id, hours in ((rows[0], 3), (rows[1], 30)):
+            session.add(
+                Incident(
+                    workspace_id=cast.bob.workspace_id, monitor_id=row_id, severity="down", opened_at=at,
+                    closed_at=at + timedelta(hours=hours), closed_by="check",
+                )
+            )  # fmt: skip
+        session.add_all(MonitorSummary(monitor_id=row_id, p95_ms=ms) for row_id, ms in ((rows[0], 900), (rows[2], 20)))
+    read = await overview.read(cast.alice, Filter(sort="uptime", group_by="none"))
+    assert [row.name for row in read.rows] == ["b", "a", "c"]
+    assert [round(row.uptime or 0, 4) for row in read.rows] == [round(1 - 30 / 720, 4), round(1 - 3 / 720, 4), 1]
+    assert await names(cast, Filter(sort="p95", group_by="none", descending=True)) == ["a", "c", "b"]
+    assert sorted(await names(cast, Filter(sort="last", group_by="none"))) == ["a", "b", "c"]
+
+
+async def test_values_to_filter_by_come_with_how_many_have_them(cast: Cast):
+    site_id = await sites.create(cast.bob, "Shop", "https://shop.example/")
+    await made(cast, "a", "b", tags=("eu",), site_id=site_id)
+    await monitors.create(cast.bob, Draft("t", "tls", {"host": "shop.example"}))
+    read = await overview.read(cast.alice, Filter(group_by="site"))
+    assert (read.kinds, read.tags, read.sites) == ((("page", 2), ("tls", 1)), (("eu", 2),), ((site_id, "Shop", 2),))
+    assert [(head.key, head.count) for head in read.heads] == [(site_id, 2), ("none", 1)]
+    assert await names(cast, replace(FLAT, site_id=site_id)) == ["a", "b"]
+    assert read.rows[-1].detail.startswith("tls · ")
+    (site,) = await sites.list_(cast.alice)
+    assert (site.monitors, site.worst, site.open_incidents) == (2, "pending", 0)
+
+
+async def test_a_stranger_sees_none_of_it_whatever_they_ask_for(cast: Cast):
+    site_id = await sites.create(cast.bob, "Shop", "https://shop.example/")
+    await made(cast, "a", tags=("eu",), site_id=site_id)
+    for wanted in (Filter(), Filter(text="a"), Filter(site_id=site_id), Filter(tag="eu"), Filter(group_by="site")):
+        read = await overview.read(cast.charlie, wanted)
+        assert (read.rows, read.heads, read.total, read.kinds, read.tags, read.sites, read.wrong) == ((), (), 0, (), (), (), ())
+    assert (await overview.counts(cast.charlie)).monitors == 0
+    with pytest.raises(Unauthenticated):
+        await overview.read(None, Filter())
+
+
+@pytest.mark.parametrize("value", [None, True, -1, 10**400, 1.5, "x\0\ud800", [], {"a": 1}], ids=ascii)
+async def test_whatever_a_client_puts_into_a_filter_is_answered(cast: Cast, value: Any):
+    await made(cast, "a")
+    for name in ("text", "status", "kind", "tag", "site_id", "sort", "descending", "folded", "page"):
+        await overview.read(cast.alice, replace(Filter(), **{name: value}))
+    await overview.read(cast.alice, replace(Filter(), group_by=value))
