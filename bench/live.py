@@ -22,6 +22,7 @@ os.environ |= {"SEAMWATCH_DATA_DIR": _DATA.name, "SEAMWATCH_ENV_FILE": os.devnul
 
 from playwright.sync_api import Browser  # noqa: E402
 from websockets.asyncio.client import ClientConnection, connect  # noqa: E402
+from websockets.typing import Origin  # noqa: E402
 
 from app import db, migrations  # noqa: E402
 from app.core.schedule import first_due_ms  # noqa: E402
@@ -98,10 +99,10 @@ class Dashboard:
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        headers = {"Origin": URL, "Cookie": f"seam={self._secret}", "Host": URL.removeprefix("http://")}
-        address = f"ws://127.0.0.1:{PORT}/_event/?EIO=4&transport=websocket&token={uuid.uuid4()}"
+        address = f"{URL.replace('http', 'ws', 1)}/_event/?EIO=4&transport=websocket&token={uuid.uuid4()}"
+        cookie = {"Cookie": f"seam={self._secret}"}
         async with connect(
-            address, additional_headers=headers, origin=None, compression=None, max_size=None, host="127.0.0.1", port=PORT
+            address, additional_headers=cookie, origin=Origin(URL), compression=None, max_size=None, host="127.0.0.1", port=PORT
         ) as socket:
             await self._live(socket)
 

@@ -175,5 +175,6 @@ def without(text: str, world: World) -> str:
             text = re.sub(re.escape(found), f"({kind})", text, flags=re.I)
     # What is the asker's own: ids, the numbers of lines in their log, and when they asked.
     text = re.sub(r'(?<=")[\w-]{16}(?=")|(?<=/scans/)[\w-]{16}|(?<="id": )\d+', "0", text)
+    text = re.sub(r"\b[\d.]+ [kMG]?B\b", "(size)", text)  # of the database, which grows
     text = re.sub(r"(?<=case=)[\w-]+", "0", text)  # the lab's links hold what was typed, packed
     return re.sub(r"just now|\d+ seconds? ago|\d\d:\d\d UTC|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?", "(time)", text)
