@@ -51,6 +51,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {
             "aiomysql",
             "asyncpg",
+            "bson",
             "cryptography",
             "dns",
             "engineio",

@@ -8,7 +8,9 @@ from app.core.checks import Check, Kind
 from app.probes import (
     cookie_check,
     cors_check,
+    database_check,
     dns_check,
+    domain_check,
     flow_check,
     http_check,
     oidc_check,
@@ -37,6 +39,8 @@ PROBES: dict[Kind, Probe] = {
     Kind.PING: ping_check.run,
     Kind.SKEW: skew_check.run,
     Kind.SOCKETIO: socketio_check.run,
+    Kind.DATABASE: database_check.run,
+    Kind.DOMAIN: domain_check.run,
 }
 
 
