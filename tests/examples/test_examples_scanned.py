@@ -1,17 +1,25 @@
 """What a scan finds in each example: nothing in the right ones, and exactly the manifest's findings in the broken ones."""
 
+import asyncio
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
 
+from app.core import checks
 from app.core.catalogue import ENTRIES
+from app.core.checks import Kind
 from app.core.findings import Severity
+from app.core.incident import Outcome
 from app.core.observation import ScanRequest
+from app.core.proposals import propose
 from app.core.report import Report
 from app.core.urls import parse_target
 from app.engine import scan
 from app.net import Net
 from app.net.addresses import AddressPolicy, Mode
+from app.probes import registry
+from app.probes.tools import Tools
 from examples.manifest import EXAMPLES, RIGHT, every_variant
 from examples.runner import Offer
 
@@ -67,3 +75,15 @@ async def test_scan_names_the_technologies(offers: Offers, report: Report, name:
 @pytest.mark.parametrize("name", RIGHT_ONES)
 async def test_scan_says_that_a_browser_allows_the_calls_of_a_right_page(report: Report, name: str):
     assert [(call.method, call.url, call.rule) for call in report.calls if call.allowed is False] == []
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+async def test_what_is_proposed_to_watch_can_be_used_and_what_is_ticked_holds(offers: Offers, report: Report, name: str, variant: str):
+    proposals = propose(report).proposals
+    assert all(checks.parse(one.kind, checks.dump(one.check)) == one.check for one in proposals)
+    async with Net(AddressPolicy(Mode.PRIVATE), user_agent="Seamwatch/test", ca_file=offers[name, variant].ca_file or None) as net:
+        tools = Tools(net, timeout_s=10, now=datetime.now(UTC))
+        ran = [one for one in proposals if one.ticked and one.kind is not Kind.SCAN]
+        found = await asyncio.gather(*(registry.run(one.check, tools) for one in ran))
+    # What only warns may be slow on a busy machine.
+    assert {one.name: checked.text for one, checked in zip(ran, found, strict=True) if checked.outcome is Outcome.DOWN} == {}
