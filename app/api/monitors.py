@@ -23,6 +23,7 @@ from app.api.monitor_shapes import (
 )
 from app.api.shapes import Id, PageNumber, Pages
 from app.services import heartbeats, monitors, overview, trying
+from app.services.access import Action, require
 from app.services.overview import Filter
 
 router = APIRouter(prefix="/monitors", tags=["monitors"])
@@ -97,6 +98,7 @@ async def make_monitor(
 @router.get("/defaults/{kind}", summary="What suits a kind", operation_id="monitor_defaults", responses=answers())
 async def monitor_defaults(actor: ReadsMonitors, kind: Kind) -> MonitorWritten:
     """A monitor of this kind, but for what only you can know: fill that in and send it to `POST /api/v1/monitors`."""
+    require(actor, Action.READ_MONITORS)
     return MonitorWritten.of(monitors.defaults(kind))
 
 
