@@ -40,6 +40,10 @@ TLS_CODES = frozenset(
 )
 
 
+# What libraries raise that make the TLS handshake themselves, on a socket of ours; see `from_handshake`.
+HandshakeError = ssl.SSLError
+
+
 class NotConnected(OSError):
     """`Net.open_socket` got no connection, or the TLS handshake on it failed."""
 

@@ -1,7 +1,6 @@
 """MySQL and MariaDB, by aiomysql."""
 
 import re
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from pymysql.err import DatabaseError, Error, InternalError
 from app.core.checks import DatabaseCheck
 from app.core.results import Cause
 from app.net import Net, NotConnected
-from app.net.failures import from_handshake
+from app.net.failures import HandshakeError, from_handshake
 from app.probes.databases.answer import NotAnswered, cannot, check_reads, sentence, text_of, writes
 
 PORT = 3306
@@ -87,7 +86,7 @@ async def first_value(configured: DatabaseCheck, net: Net, connect: Callable[[],
         return text_of(row[0]) if row else ""
     except Error as error:
         number, said = (error.args[0], str(error.args[-1])) if error.args else (0, type(error).__name__)
-        if isinstance(error.__cause__, NotConnected | ssl.SSLError | TimeoutError):
+        if isinstance(error.__cause__, NotConnected | HandshakeError | TimeoutError):
             raise _transport(error.__cause__, configured) from error
         if number in _REFUSALS:
             raise NotAnswered(Cause.LOGIN, f"MySQL refuses the user: {sentence(said)}") from None
@@ -100,7 +99,7 @@ async def first_value(configured: DatabaseCheck, net: Net, connect: Callable[[],
         if isinstance(error, InternalError) and said.startswith("Packet sequence"):
             raise _foreign(configured) from error
         raise NotAnswered(Cause.PROTOCOL, f"MySQL answers: {sentence(said)}") from None
-    except ssl.SSLError as error:
+    except HandshakeError as error:
         raise _transport(error, configured) from error
     except (RuntimeError, ValueError, IndexError, KeyError, LookupError, AssertionError) as error:
         # The library's reading of what is no MySQL, or of a server that asks for what it must not have: a file of ours, say.
@@ -114,4 +113,4 @@ def _foreign(configured: DatabaseCheck) -> NotAnswered:
 
 
 def _transport(error: BaseException, configured: DatabaseCheck) -> BaseException:
-    return NotConnected(*from_handshake(error, configured.host, configured.port)) if isinstance(error, ssl.SSLError) else error
+    return NotConnected(*from_handshake(error, configured.host, configured.port)) if isinstance(error, HandshakeError) else error

@@ -1,7 +1,6 @@
 """PostgreSQL, by asyncpg over a bridge of ours: it takes no socket."""
 
 import asyncio
-import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from app.core.checks import DatabaseCheck
 from app.core.results import Cause
 from app.net import Net, NotConnected
 from app.net.bridge import Streams, Unfit, bridged
-from app.net.failures import from_handshake
+from app.net.failures import HandshakeError, from_handshake
 from app.probes.databases.answer import NotAnswered, check_reads, sentence, text_of, writes
 
 PORT = 5432
@@ -75,7 +74,7 @@ async def _open(configured: DatabaseCheck, net: Net, connect: Connect) -> Stream
         if await loop.sock_recv(opened, 1) != b"S":
             raise NotAnswered(Cause.TLS, f"PostgreSQL at {configured.host} takes no encrypted connections.")
         return await asyncio.open_connection(sock=opened, ssl=net.tls_context(http=False), server_hostname=configured.host)
-    except ssl.SSLError as error:
+    except HandshakeError as error:
         opened.close()
         raise NotConnected(*from_handshake(error, configured.host, configured.port)) from error
     except BaseException:

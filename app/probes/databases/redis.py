@@ -1,7 +1,6 @@
 """Redis and Valkey, by valkey's client."""
 
 import shlex
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from valkey.exceptions import AuthenticationError, AuthorizationError, NoPermiss
 from app.core.checks import DatabaseCheck
 from app.core.results import Cause
 from app.net import Net, NotConnected
-from app.net.failures import from_handshake
+from app.net.failures import HandshakeError, from_handshake
 from app.probes.databases.answer import NotAnswered, cannot, sentence, text_of
 
 PORT = 6379
@@ -82,7 +81,7 @@ def _command(query: str) -> list[str]:
 
 def _told(error: ValkeyError, configured: DatabaseCheck) -> Exception:
     cause = error.__cause__ or error.__context__
-    if isinstance(cause, ssl.SSLError):
+    if isinstance(cause, HandshakeError):
         return NotConnected(*from_handshake(cause, configured.host, configured.port))
     said = str(error)
     if isinstance(error, AuthenticationError | AuthorizationError | NoPermissionError) or said.startswith(
