@@ -48,10 +48,14 @@ class Meter:
         self._lags_ms: deque[float] = deque(maxlen=_SAMPLES)
 
     async def run(self) -> None:
-        self._last_s, self._last_wall_s = self._clock.monotonic(), self._clock.wall()
+        self.run_on()
         while True:
             await asyncio.sleep(TICK_S)
             await self.tick()
+
+    def run_on(self) -> None:
+        """Count from now on: what passed until now was meant."""
+        self._last_s, self._last_wall_s = self._clock.monotonic(), self._clock.wall()
 
     async def tick(self) -> None:
         span = self._look()
