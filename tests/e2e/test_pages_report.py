@@ -121,3 +121,21 @@ async def test_a_report_is_in_order(owner: Page, report: str, complaints: Compla
         assert await violations(owner) == []
         assert await sideways_px(owner) == 0
     assert complaints == []
+
+
+async def test_a_report_is_watched_with_two_clicks_and_undone_with_one(owner: Page, report: str, complaints: Complaints):
+    complaints.listen(owner)
+    await open_report(owner, report)
+    await owner.get_by_role("link", name="Watch this").click()
+    button = owner.get_by_role("button", name=re.compile(r"Watch \d+ monitors"))
+    count = int((await button.inner_text()).split()[1])
+    assert await violations(owner) == []
+    await owner.get_by_role("textbox", name=re.compile("^Name of Page")).fill("Our bookmarks")
+    await button.dblclick()
+    await expect(owner.get_by_text(f"{count} monitors made from this report.")).to_be_visible()
+    await expect(owner).to_have_url(re.compile(r"/overview\?site="))
+    await expect(owner.get_by_role("link", name="Our bookmarks")).to_be_visible()
+    await owner.get_by_role("button", name="Undo").click()
+    await expect(owner.get_by_text(f"{count} monitors removed again.")).to_be_visible()
+    await expect(owner.get_by_role("link", name="Our bookmarks")).to_have_count(0)
+    assert complaints == []
