@@ -57,7 +57,11 @@ class Target(threading.Thread):
         await server.serve_forever()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):  # gave up before it asked: the machine was busy
+            writer.close()
+            return
         writer.write(ANSWER)
         self.answered.setdefault(int(head.split(b" ")[1].rpartition(b"/")[2]), []).append(time.time() * 1000)
         writer.close()
@@ -140,7 +144,7 @@ class Dashboards(threading.Thread):
             async with asyncio.timeout(60):
                 await asyncio.gather(*(tab.ready.wait() for tab in opened))
         self.ready.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)  # they end with the server
 
     @property
     def updates(self) -> int:

@@ -19,7 +19,8 @@ class CellsState(rx.State):
 def fill(state: CellsState, ids: Sequence[str], texts: Sequence[str]) -> None:
     """Take the rows' ids and cells, in their order."""
     state._places = {public_id: place for place, public_id in enumerate(ids)}
-    state.cells, state.now_s = list(texts), int(time.time()) if texts else 0
+    if state.cells != list(texts):
+        state.cells, state.now_s = list(texts), int(time.time())
 
 
 def renew(state: CellsState, texts: Mapping[str, str]) -> bool:

@@ -102,35 +102,52 @@ class OverviewState(rx.State):
     async def _take(self, actor: Actor, wanted: Filter, seen: Overview, nav: NavCounts) -> None:
         """Put what was read into the vars."""
         self._wanted = wanted = replace(wanted, page=seen.page)
-        self.waits = False
-        self.lines = view.lines(seen.rows, seen.heads)
-        self.chips = view.chips(seen.counts, wanted.status)
-        self.page, self.pages = seen.page, seen.pages
-        self.before_words = f"Show previous {PAGE_SIZE}" if seen.page > 1 else ""
-        self.after_words = view.after_words(seen, folded=bool(wanted.folded))
-        self.total_words = view.shown_words(seen.page, len(seen.rows), seen.total, PAGE_SIZE)
-        self.kinds = [Choice(value, f"{view.KIND_WORDS.get(value, value)} ({count})") for value, count in seen.kinds]
-        self.tags = [Choice(value, f"{value} ({count})") for value, count in seen.tags]
-        self.sites = [Choice(value, f"{words} ({count})") for value, words, count in seen.sites]
-        self.kind, self.tag, self.site = wanted.kind, wanted.tag, wanted.site_id
-        self.sort, self.descending, self.group_by = wanted.sort, wanted.descending, wanted.group_by
-        self.narrowed = view.narrows(wanted)
-        self.address = view.address(self._base, wanted)
-        self.view = "empty" if not nav.monitors else "list" if self.lines else "filtered"
+        rows = view.lines(seen.rows, seen.heads)
+        self._put(
+            waits=False,
+            lines=rows,
+            chips=view.chips(seen.counts, wanted.status),
+            page=seen.page,
+            pages=seen.pages,
+            before_words=f"Show previous {PAGE_SIZE}" if seen.page > 1 else "",
+            after_words=view.after_words(seen, folded=bool(wanted.folded)),
+            total_words=view.shown_words(seen.page, len(seen.rows), seen.total, PAGE_SIZE),
+            kinds=[Choice(value, f"{view.KIND_WORDS.get(value, value)} ({count})") for value, count in seen.kinds],
+            tags=[Choice(value, f"{value} ({count})") for value, count in seen.tags],
+            sites=[Choice(value, f"{words} ({count})") for value, words, count in seen.sites],
+            kind=wanted.kind,
+            tag=wanted.tag,
+            site=wanted.site_id,
+            sort=wanted.sort,
+            descending=wanted.descending,
+            group_by=wanted.group_by,
+            narrowed=view.narrows(wanted),
+            address=view.address(self._base, wanted),
+            view="empty" if not nav.monitors else "list" if rows else "filtered",
+        )
         self._summarise(actor, seen, nav)
         fill(await self.get_state(CellsState), [row.id for row in seen.rows], [row.cell.text for row in seen.rows])
         show_counts(await self.get_state(SessionState), nav)
 
+    def _put(self, **values: Any) -> None:
+        """Set the vars that are others than before. What is set is sent, and a look at an unchanged list would send all of it."""
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+
     def _summarise(self, actor: Actor, seen: Overview, nav: NavCounts) -> None:
         before, was_wrong = {one.id: one.status for one in self.wrong}, len(self.wrong) + self.wrong_more
-        self.may_change = may(actor, Action.CHANGE_MONITORS)
-        self.heading = view.heading(nav)
-        self.title = view.title(nav, "Monitors" if self._base == MONITORS else "Overview", actor.workspace)
-        self.icon = view.favicon(nav)
-        self.wrong = [view.wrong_view(row) for row in seen.wrong]
-        self.wrong_more = seen.wrong_more
-        self.monitors_words = counted(nav.monitors, "monitor")
-        if self._seen and (told := view.news(before, self.wrong, nav, was_wrong)):
+        wrong = [view.wrong_view(row) for row in seen.wrong]
+        self._put(
+            may_change=may(actor, Action.CHANGE_MONITORS),
+            heading=view.heading(nav),
+            title=view.title(nav, "Monitors" if self._base == MONITORS else "Overview", actor.workspace),
+            icon=view.favicon(nav),
+            wrong=wrong,
+            wrong_more=seen.wrong_more,
+            monitors_words=counted(nav.monitors, "monitor"),
+        )
+        if self._seen and (told := view.news(before, wrong, nav, was_wrong)):
             self._told += 1
             self.news = f"{self._told} {told}"
         self._seen = True
@@ -143,10 +160,10 @@ class OverviewState(rx.State):
             await self._take(actor, wanted, seen, nav)
             return
         self._summarise(actor, seen, nav)
-        self.chips = view.chips(seen.counts, wanted.status)
         fresh = {line.key: line for line in view.lines(seen.rows, seen.heads) if not line.head}
-        self.waits = [line.key for line in self.lines if not line.head] != list(fresh)
-        self.lines = [line if line.head or line.key not in fresh else replace(fresh[line.key], place=line.place) for line in self.lines]
+        kept = [line if line.head or line.key not in fresh else replace(fresh[line.key], place=line.place) for line in self.lines]
+        moved = [line.key for line in kept if not line.head] != list(fresh)
+        self._put(chips=view.chips(seen.counts, wanted.status), lines=kept, waits=moved)
         show_counts(await self.get_state(SessionState), nav)
 
     async def _change(self, **changes: Any):

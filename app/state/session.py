@@ -96,4 +96,6 @@ class SessionState(rx.State):
 
 def show_counts(state: SessionState, nav: NavCounts) -> None:
     """Show these counts beside the places of the shell."""
-    state.monitors, state.sites, state.open_incidents = nav.monitors, nav.sites, nav.open_incidents
+    shown = nav.monitors, nav.sites, nav.open_incidents
+    if (state.monitors, state.sites, state.open_incidents) != shown:  # what is set is sent
+        state.monitors, state.sites, state.open_incidents = shown
