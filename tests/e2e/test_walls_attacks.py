@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext
 
-from app.app import app
 from tests.conftest import PUBLIC_URL, Running
 from tests.e2e.conftest import sign_in
 
@@ -109,24 +108,3 @@ async def test_signing_out_in_one_tab_empties_the_others_and_back_shows_nothing(
         assert "This browser" not in await second.inner_text("body")
     finally:
         await context.close()
-
-
-ROUTES = sorted(route for route in app._unevaluated_pages if "[" not in route and route != "404")
-WATCH = """() => { window.broken = []; document.addEventListener("securitypolicyviolation", event =>
-    window.broken.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`)) }"""
-
-
-async def broken_rules(page: Page, path: str) -> list[str]:
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None)
-    await page.add_init_script(f"({WATCH})()")
-    await page.goto(path)
-    await page.wait_for_load_state("networkidle")
-    return complaints + await page.evaluate("() => window.broken")
-
-
-@pytest.mark.parametrize("route", ROUTES)
-async def test_no_page_breaks_the_policy_signed_out_or_in(seamwatch: Running, page: Page, owner: Page, route: str):
-    path = f"/{route.removeprefix('index')}"
-    assert await broken_rules(page, path) == []
-    assert await broken_rules(owner, path) == []
