@@ -68,7 +68,6 @@ def _card(card: ObjectVar[CardView], handlers: Handlers) -> rx.Component:
             ),
             aria_label=card.title,
             class_name="card",
-            key=card.key,
         ),
         rx.cond(
             card.add != "",
@@ -76,6 +75,7 @@ def _card(card: ObjectVar[CardView], handlers: Handlers) -> rx.Component:
                 button(card.add, icon_name="plus", on_click=handlers.add(card.list_path), id=f"add-{card.list_path}"), class_name="row"
             ),
         ),
+        key=card.key,  # of the outermost: a card that moves keeps what was typed in it
     )
 
 

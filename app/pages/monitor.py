@@ -311,7 +311,6 @@ def _result(row: ObjectVar[ResultView]) -> rx.Component:
                 class_name="act-col",
             ),
             class_name=rx.cond(is_open, "sel", ""),
-            key=row.due,
         ),
         rx.cond(
             is_open,
@@ -324,10 +323,10 @@ def _result(row: ObjectVar[ResultView]) -> rx.Component:
                     ),
                     col_span=6,
                 ),
-                key=f"{row.due}-detail",
                 class_name="detail-row",
             ),
         ),
+        key=row.due,
     )  # fmt: skip
 
 

@@ -108,7 +108,7 @@ class MonitorState(rx.State):
     _next: int | None = None
     _check: checks.Check | None = None
     _charted_s: float = 0
-    _checked_s: int = 0  # when the check was due that was the newest as "Check now" was pressed
+    _pressed_s: int = 0  # when "Check now" was pressed: the check that it asks for is due then
 
     # Opening.
 
@@ -172,8 +172,6 @@ class MonitorState(rx.State):
         self.last_s = cell.last_s
         self.degraded = cell.status == "degraded"
         self.title, self.icon = title_of(self.name, cell.status), icon_of(cell.status)
-        if self.checking and cell.last_s > self._checked_s:
-            self.checking = False
 
     async def _read_results(self) -> None:
         before = self._before[self.page - 1] if self.page <= len(self._before) else None
@@ -254,6 +252,8 @@ class MonitorState(rx.State):
 
     async def _renew(self, cell: str) -> None:
         turned = parse(cell).status != parse(self.cell).status
+        if parse(cell).last_s >= self._pressed_s:
+            self.checking = False
         self._take_cell(cell)
         if self.page == 1:
             await self._read_results()
@@ -313,7 +313,7 @@ class MonitorState(rx.State):
     @rx.event
     @signed_in
     async def check_now(self):
-        self._checked_s = self.last_s
+        self._pressed_s = int(time.time())
         self.checking = True
         try:
             await monitors.check_now(await actor_of(self), self.monitor_id)
