@@ -119,7 +119,7 @@ class Dashboard:
                 await socket.send("40/_event," + json.dumps({"event": first}))
             elif text == "2":
                 await socket.send("3")
-            elif "cells_state" in text:
+            elif '"cells_rx_state_":["' in text:  # rows, not the empty list that a tab begins with
                 self.ready.set()
                 self.updates += 1
                 self.bytes += len(text)
