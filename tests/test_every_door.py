@@ -70,12 +70,12 @@ for _name in sorted(HANDLERS):
 states = pytest.mark.parametrize("state", OURS_BY_STATE, ids=lambda state: state.rpartition("____")[2])
 
 
-def page_of(state: str, scan_id: str) -> str:
+def page_of(state: str, ids: dict[str, str]) -> str:
     """Return the address of a page that loads this state; "/" for one that none loads."""
     for route, events in app._load_events.items():
         loaded = [getattr(event, "handler", event) for event in events]
         if any(getattr(handler, "state_full_name", "") == state for handler in loaded):
-            return f"/{route.replace('[scan]', scan_id).removeprefix('index')}"
+            return f"/{route.replace('[scan]', ids['scan']).replace('[monitor]', ids['monitor']).removeprefix('index')}"
     return "/"
 
 
@@ -165,7 +165,7 @@ async def test_no_handler_gives_an_outsider_anything_of_alices_or_changes_it(
 ):
     await worlds.pending(world)
     for maker in OUTSIDERS:
-        visit = Visit(product, world, maker, page_of(state, world.ids["scan"]))
+        visit = Visit(product, world, maker, page_of(state, world.ids))
         before: dict[str, list[str]] = {}
         for name in OURS_BY_STATE[state]:
             if await visit.renew():
@@ -182,7 +182,7 @@ async def test_no_handler_gives_an_outsider_anything_of_alices_or_changes_it(
 async def test_no_handler_lets_a_viewer_change_what_is_not_theirs(
     product: Product, world: World, state: str, caplog: pytest.LogCaptureFixture
 ):
-    visit = Visit(product, world, worlds.viewer, page_of(state, world.ids["scan"]))
+    visit = Visit(product, world, worlds.viewer, page_of(state, world.ids))
     before: dict[str, list[str]] = {}
     for name in OURS_BY_STATE[state]:
         if await visit.renew():
@@ -214,7 +214,8 @@ async def test_another_workspaces_id_is_answered_exactly_as_one_that_does_not_ex
     monkeypatch.setattr("app.state.notice._SHOWN_S", 0)  # a notice goes at once, and is heard all the same
     monkeypatch.setattr("app.state.copied._SHOWN_S", 3600)
     monkeypatch.setattr("app.state.scans._UNDO_S", 3600)
-    visits = [(ids, Visit(product, world, worlds.stranger, page_of(state, ids["scan"]))) for ids in (world.ids, world.ghosts)]
+    monkeypatch.setattr("app.state.bulk._UNDO_S", 3600)
+    visits = [(ids, Visit(product, world, worlds.stranger, page_of(state, ids))) for ids in (world.ids, world.ghosts)]
     for name in OURS_BY_STATE[state]:
         answers: list[list[str]] = []
         for ids, visit in visits:
@@ -245,7 +246,7 @@ WRONG: list[Any] = [None, True, -1, 0, 2**53, 10**400, 1.5, "x", [], ["x"], {}, 
 
 @states
 async def test_no_handler_fails_whatever_an_owner_sends(product: Product, world: World, state: str, caplog: pytest.LogCaptureFixture):
-    visit = Visit(product, world, worlds.owner, page_of(state, world.ids["scan"]))
+    visit = Visit(product, world, worlds.owner, page_of(state, world.ids))
     for name in OURS_BY_STATE[state]:
         right = arguments(name, "x")
         tries = [right, {}, {**right, "more": 1}, *(arguments(name, text) for text in TEXTS if right)]
