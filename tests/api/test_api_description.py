@@ -119,10 +119,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "put_monitor": {"name": "m", "kind": "tcp", "check": {"host": "127.0.0.1", "port": 1}},
     "patch_monitor": {"name": "m"},
     "try_check": {"kind": "tcp", "check": {"host": "127.0.0.1", "port": 1}},
-    **dict.fromkeys(("change_monitors", "pause_monitors", "resume_monitors"), {"ids": ["A" * 16]}),
-    **dict.fromkeys(("make_site", "put_site"), {"name": "s", "page_url": "http://app.test/"}),
-    **dict.fromkeys(("make_group", "put_group"), {"name": "g"}),
-    **dict.fromkeys(("make_maintenance", "put_maintenance"), {"name": "w", "cron": "0 3 * * *", "duration_s": 3600}),
+    **{name: {"ids": ["A" * 16]} for name in ("change_monitors", "pause_monitors", "resume_monitors")},
+    **{name: {"name": "s", "page_url": "http://app.test/"} for name in ("make_site", "put_site")},
+    **{name: {"name": "g"} for name in ("make_group", "put_group")},
+    **{name: {"name": "w", "cron": "0 3 * * *", "duration_s": 3600} for name in ("make_maintenance", "put_maintenance")},
 }
 
 

@@ -75,19 +75,12 @@ async def test_sites_groups_and_windows_are_made_changed_and_deleted(program: ht
 
 
 async def test_another_workspaces_monitor_is_not_there(program: httpx.AsyncClient, cast: Cast, alices: dict[str, str]):
-    theirs = await monitors.create(cast.charlie, monitors.Draft(**PAGE | {"labels": ()}))
+    theirs = await monitors.create(cast.charlie, monitors.Draft("Shop", "page", PAGE["check"]))
     ways = (("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("GET", "/results"), ("GET", "/latency"), ("POST", "/check"))
     answers = [
         [
             (found.status_code, found.text)
-            for method, rest in (
-                ("GET", ""),
-                ("DELETE", ""),
-                ("POST", "/pause"),
-                ("GET", "/results"),
-                ("GET", "/latency"),
-                ("POST", "/check"),
-            )
+            for method, rest in ways
             for found in [await program.request(method, f"{V1}/monitors/{public_id}{rest}", headers=alices)]
         ]
         for public_id in (theirs.id, "A" * 16)
