@@ -112,9 +112,16 @@ async def fill(monitors: int, interval_s: int, url: str) -> None:
             phase_ms = first_due_ms(now_ms, interval_s * 1000, str(number)) % (interval_s * 1000)
             session.add(
                 Monitor(
-                    workspace_id=workspace.id, name=f"{number}", kind="api", configuration=json.dumps(check),
-                    interval_ms=interval_s * 1000, phase_ms=phase_ms, standing="up", standing_since=now(), votes="00",
-                )  # fmt: skip
+                    workspace_id=workspace.id,
+                    name=f"{number}",
+                    kind="api",
+                    configuration=json.dumps(check),
+                    interval_ms=interval_s * 1000,
+                    phase_ms=phase_ms,
+                    standing="up",
+                    standing_since=now(),
+                    votes="00",
+                )
             )
 
 
@@ -160,7 +167,8 @@ async def steady(monitors: int, interval_s: int, seconds: int, url: str, profile
     late = sum(delay > 1000 for delay in delays) + max(0, round(due) - checks - round(monitors / interval_s * 0.1))
     print(
         f"{monitors} monitors at {interval_s} s: {checks} checks in {passed_s:.0f} s ({due:.0f} due), {stored} recorded\n"
-        f"  CPU a check {cpu_s * 1000 / checks:.3f} ms; bare libcurl at this pace {paced:.3f} ms: {cpu_s * 1000 / checks / paced:.2f} times;"
+        f"  CPU a check {cpu_s * 1000 / checks:.3f} ms;"
+        f" bare libcurl at this pace {paced:.3f} ms: {cpu_s * 1000 / checks / paced:.2f} times;"
         f" at full speed {least:.3f} ms: {cpu_s * 1000 / checks / least:.2f} times\n"
         f"  began after they were due: p50 {delays[checks // 2]} ms, p99 {delays[checks * 99 // 100]} ms, most {delays[-1]} ms;"
         f" late {late / due:.2%}\n"
@@ -192,7 +200,10 @@ async def cold(monitors: int, interval_s: int, url: str) -> None:
         await asyncio.gather(*works, return_exceptions=True)
         await engine.close()
     await db.close()
-    print(f"cold start, {monitors} monitors at {interval_s} s: each has run once after {took_s:.1f} s, its interval + {took_s - interval_s:.1f} s")
+    print(
+        f"cold start, {monitors} monitors at {interval_s} s: each has run once after {took_s:.1f} s,"
+        f" its interval + {took_s - interval_s:.1f} s"
+    )
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ class Engine:
         self._running: dict[int, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # batches under way
         self._wake = asyncio.Event()
-        self._begun = False
+        self._begun = self._closed = False
         self._turned_ms: int | None = None  # when the scheduler last came round
         self.stats = Stats()
         self.meter = Meter(self._clock, self._jumped)
@@ -121,6 +121,7 @@ class Engine:
 
     async def close(self) -> None:
         """End the checks under way, store what waits, and end. The works were cancelled before."""
+        self._closed = True
         self._held.clear()  # what ends now says nothing about anybody
         for task in self._tasks:
             task.cancel()
@@ -356,7 +357,11 @@ class Engine:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.gather(*(self._one(monitor_id, due_ms) for monitor_id, due_ms, _ in batch))
+        try:
+            await asyncio.gather(*(self._one(monitor_id, due_ms) for monitor_id, due_ms, _ in batch))
+        except asyncio.CancelledError:
+            if not self._closed:  # else it is no failure of the task
+                raise
 
     async def _one(self, monitor_id: int, due_ms: int) -> Outcome | None:
         """Run one check that was claimed, and take its result in."""

@@ -377,8 +377,8 @@ async def test_it_runs_by_itself_obeys_and_ends(workspace: int):
 
 
 async def until(true: Callable[[], bool]) -> None:
-    while not true():
-        await asyncio.sleep(0.01)  # noqa: ASYNC110  nothing tells: it is a counter of the target, or the board
+    while not true():  # noqa: ASYNC110  nothing tells: it is a counter of the target, or the board
+        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
