@@ -377,13 +377,15 @@ async def _fill(
     if bucket_s % _DAY_S == 0:
         days = await _rollups(db, CheckDay, row_id, range(start_s // _DAY_S, edge_ms // (_DAY_S * 1000)))
         for day, row in days.items():
-            _merge(spans[day * _DAY_S // bucket_s], row, whole)
+            _merge(spans[day * _DAY_S // bucket_s], row)
         # The last days may not be rolled up yet.
         hours = [one for one in range(max(hour, edge_hour - 72), edge_hour) if one // 24 not in days]
     else:
         hours = list(range(hour, edge_hour))
     for one, row in (await _rollups(db, CheckHour, row_id, hours)).items():
-        _merge(spans[one * _HOUR_S // bucket_s], row, whole)
+        _merge(spans[one * _HOUR_S // bucket_s], row)
+    for span in spans.values():  # of a year there are 92, and 365 days in them
+        whole.merge(span.rollup.latencies.pack())
     for result in await _unsealed(db, monitor, edge_ms, end_ms):
         span = spans[result.due_ms // 1000 // bucket_s]
         answered_ms = result.timing.total_ms if result.timing else None
@@ -403,7 +405,7 @@ async def _rollups(db: AsyncSession, table: type[CheckDay] | type[CheckHour], ro
     return found
 
 
-def _merge(span: _Span, row: Any, whole: Latencies) -> None:
+def _merge(span: _Span, row: Any) -> None:
     rollup = span.rollup
     rollup.up += row[0]
     rollup.degraded += row[1]
@@ -412,7 +414,6 @@ def _merge(span: _Span, row: Any, whole: Latencies) -> None:
     rollup.maintained += row[4]
     rollup.late += row[5]
     rollup.latencies.merge(row[6])
-    whole.merge(row[6])
 
 
 def _point(at_s: int, span: _Span | None) -> Point:
