@@ -68,6 +68,8 @@ async def violations(page: Page) -> list[str]:
     """Return what axe finds wrong with the page as it stands, one line each."""
     # The bars stand over whatever row is below them just now; scrolled, nothing is covered.
     await page.add_style_tag(content=".top, .bar { position: static !important }")
+    # What a change of the theme sets in motion begins with the next frame.
+    await page.evaluate("new Promise(then => requestAnimationFrame(() => requestAnimationFrame(then)))")
     await page.evaluate(
         "Promise.all(document.getAnimations().filter(one => one.effect.getTiming().iterations === 1).map(one => one.finished))"
     )

@@ -17,7 +17,6 @@ PUBLIC = {
     "/cors": "",
     "/cors/rules": "",
     "/findings": "",
-    "/nowhere": "",
 }
 OWN = {
     "/overview": "",
