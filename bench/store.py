@@ -1,7 +1,7 @@
-"""What the store writes and keeps per check, and how fast any window of a year is read. Run: python -m bench.store [DAYS [MONITORS]]
+"""What the store writes and keeps per check, and how fast any window of a year is read. Run: python -m bench.store [HOURS [MONITORS]]
 
-Checks of monitors at 60 s go through the same steps as in the product: settled every five seconds, hours sealed, days rolled up, old ones
-forgotten by the default retention. By default two days of 100 monitors: what is kept of a year is worked out from these. The bare
+Checks of monitors at 60 s go through the same steps as in the product: settled every eight seconds, hours sealed, days rolled up, old ones
+forgotten by the default retention. By default six hours of 1,000 monitors: what is kept of a year is worked out from these. The bare
 limit is the same rows appended to a table of SQLite with nothing else.
 """
 
@@ -27,7 +27,7 @@ from app.services.history import Retention  # noqa: E402
 from app.services.settling import Settled  # noqa: E402
 
 FIRST_HOUR = 498_000 // 24 * 24
-INTERVAL_MS, FLUSH_MS = 60_000, 5_000
+INTERVAL_MS, FLUSH_MS = 60_000, 8_000
 STATE = State(Standing.UP)
 
 
@@ -61,14 +61,15 @@ async def steps_ms(steps: object) -> float:
 
 
 async def main() -> None:
-    days = int(sys.argv[1]) if len(sys.argv) > 1 else 2
-    monitors = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+    hours = int(sys.argv[1]) if len(sys.argv) > 1 else 6
+    monitors = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    last = FIRST_HOUR + hours
     await migrations.upgrade()
     dice = random.Random(7)
     path = Path(_DATA.name) / "seamwatch.db"
     before, checks, longest, cpu_s = written_bytes(), 0, 0.0, time.process_time()
     settle_s = 0.0
-    for hour in range(FIRST_HOUR, FIRST_HOUR + days * 24):
+    for hour in range(FIRST_HOUR, last):
         batch: list[Settled] = []
         ends_ms = hour * HOUR_MS + FLUSH_MS
         for entry in hour_of_results(hour, monitors, dice):
@@ -83,7 +84,7 @@ async def main() -> None:
         await settling.settle(batch, claimed_ms=ends_ms, alive_ms=ends_ms)
         checks += len(batch)
         longest = max(longest, await steps_ms(history.seal(hour)))
-        if hour % 24 == 23:
+        if hour % 24 == 23 or hour == last - 1:
             longest = max(longest, await steps_ms(history.roll_day(hour // 24)))
         longest = max(longest, await steps_ms(history.forget(hour, Retention())))
     cpu_s = time.process_time() - cpu_s
@@ -110,7 +111,6 @@ async def main() -> None:
             await read(session)  # pyright: ignore[reportCallIssue]
         return (time.perf_counter() - begun) * 1000
 
-    last = FIRST_HOUR + days * 24
     windows = {
         "24 h of results": lambda session: history.results_between(session, 7, (last - 24) * HOUR_MS, last * HOUR_MS),
         "90 days of hours": lambda session: history.hours_between(session, 7, last - 90 * 24, last),
@@ -130,7 +130,7 @@ async def main() -> None:
         )
     bare_kept = bare.stat().st_size / count
     print(
-        f"{days} days of {monitors} monitors at 60 s, {checks} checks:\n"
+        f"{hours} hours of {monitors} monitors at 60 s, {checks} checks:\n"
         f"  written {written / checks:.0f} B a check; kept {kept:.1f} B a check, {whole:.1f} B with the file's pages"
         f" (bare rows of SQLite: {bare_kept:.1f} B: {whole / bare_kept:.2f} times)\n"
         f"  CPU {cpu_s / checks * 1e6:.0f} us a check, of which storing {settle_s / checks * 1e6:.0f} us;"
