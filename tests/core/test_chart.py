@@ -1,5 +1,6 @@
 """Charts as geometry."""
 
+import itertools
 import re
 
 import pytest
@@ -48,7 +49,7 @@ def test_labels_at_the_ends_never_cover_each_other_nor_leave_the_sheet(size: Siz
     for value in (0.01, 1.0, 5.0, 100.0):
         chart = latency([Point(over.start_s, value, value, value, None)], over, size, 10_000)
         places = sorted(line.label_y for line in chart.lines)
-        assert all(after - before >= 12.9 for before, after in zip(places, places[1:], strict=False))
+        assert all(after - before >= 12.9 for before, after in itertools.pairwise(places))
         assert places[0] > 0
         assert places[-1] <= size.height
 
@@ -80,7 +81,7 @@ def test_ticks_of_time_are_few_in_order_and_apart(size: Size, hours: int):
     places = [tick.at for tick in chart.x_ticks]
     assert 2 <= len(places) <= 9
     assert places == sorted(places)
-    assert all(after - before >= 34 for before, after in zip(places, places[1:], strict=False))
+    assert all(after - before >= 34 for before, after in itertools.pairwise(places))
 
 
 def test_incidents_are_bands_within_the_sheet():
