@@ -32,7 +32,7 @@ def page() -> rx.Component:
             "delete-secret",
             shown=StoredSecretsState.asked_id != "",
             question=rx.fragment("Delete ", StoredSecretsState.asked_name, "?"),
-            consequence="Monitors and channels that use it will fail from their next run on. Its value cannot be brought back.",
+            consequence=rx.fragment(StoredSecretsState.asked_use, " Its value cannot be brought back."),
             verb="Delete secret",
             doing="Deleting…",
             busy=StoredSecretsState.deleting,

@@ -25,6 +25,14 @@ def fill(state: CellsState, ids: Sequence[str], texts: Sequence[str]) -> None:
 
 def renew(state: CellsState, texts: Mapping[str, str]) -> bool:
     """Take what was found, by public id. Return whether a monitor stands otherwise than before, in view or not."""
+    seen, turned = compare(state, texts)
+    if seen:
+        state.cells, state.now_s = [seen.get(place, cell) for place, cell in enumerate(state.cells)], int(time.time())
+    return turned
+
+
+def compare(state: CellsState, texts: Mapping[str, str]) -> tuple[dict[int, str], bool]:
+    """Return the cells that would be others, by place, and whether a monitor stands otherwise than before. It only reads."""
     cells, places, turned, seen = list(state.cells), dict(state._places), False, {}
     for public_id, text in texts.items():
         place = places.get(public_id)
@@ -34,6 +42,4 @@ def renew(state: CellsState, texts: Mapping[str, str]) -> bool:
         elif cells[place] != text:
             turned = turned or cells[place].partition("|")[0] != text.partition("|")[0]
             seen[place] = text
-    if seen:
-        state.cells, state.now_s = [seen.get(place, cell) for place, cell in enumerate(cells)], int(time.time())
-    return turned
+    return seen, turned

@@ -12,7 +12,7 @@ from app.services.access import Action, Actor, may, require
 from app.services.errors import SeamwatchError, Unauthenticated
 from app.services.overview import PAGE_SIZE, Filter, NavCounts, Overview
 from app.state import overview_view as view
-from app.state.cells import CellsState, fill, renew
+from app.state.cells import CellsState, compare, fill, renew
 from app.state.gate import internal, signed_in
 from app.state.overview_view import MONITORS, OVERVIEW, ChipView, Choice, Line, WrongView
 from app.state.session import SessionState, actor_of, show_counts
@@ -177,7 +177,7 @@ class OverviewState(rx.State):
     async def follow(self):
         """Show what every check in view found, at most four times a second, and read the rows anew when something turned."""
         async with self:
-            actor, path = await actor_of(self), self.router.url.path
+            actor, path, cells = await actor_of(self), self.router.url.path, await self.get_state(CellsState)
         try:
             async with board.follow(actor) as feed:
                 # What was found between the reading of the rows and now was told to nobody here.
@@ -189,11 +189,17 @@ class OverviewState(rx.State):
                     told = await feed.next(max(0.0, due - time.monotonic()))
                     pushed_at = time.monotonic()
                     if told:
-                        async with self:
-                            if self.router.url.path != path:
-                                return
-                            if renew(await self.get_state(CellsState), told):
-                                turned_at = turned_at or pushed_at
+                        if self.router.url.path != path:
+                            return
+                        seen, turned = compare(cells, told)
+                        if seen:  # most of what is told is not in view: only what is waits for the state
+                            async with self:
+                                if self.router.url.path != path:
+                                    return
+                                cells = await self.get_state(CellsState)
+                                turned = renew(cells, told) or turned
+                        if turned:
+                            turned_at = turned_at or pushed_at
                     if time.monotonic() >= due:
                         if not await self._again(actor, path, turned_at + SETTLED_S / 2 if turned_at else time.monotonic() - LOOK_S / 2):
                             return

@@ -4,21 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from app.services.overview import PAGE_SIZE, Filter, GroupHead, NavCounts, Overview, Row
+from app.services.overview import PAGE_SIZE, UNGROUPED, Filter, GroupHead, NavCounts, Overview, Row
 from app.state.shown import counted
 
 OVERVIEW, MONITORS = "/overview", "/monitors"
-STATUSES = ("down", "degraded", "unreachable", "unknown", "maintenance", "paused", "up")
+STATUSES = ("down", "degraded", "unreachable", "unknown", "pending", "maintenance", "paused", "up")
 STATUS_WORDS = {
     "down": "Down",
     "degraded": "Degraded",
     "unreachable": "Unreachable",
     "unknown": "Unknown",
+    "pending": "Waiting",
     "maintenance": "Maintenance",
     "paused": "Paused",
     "up": "OK",
 }
-GLYPHS = {"up": "ok", "unreachable": "unknown", "maintenance": "paused"}  # the others have one of their own name
+GLYPHS = {"up": "ok", "pending": "not", "unreachable": "unknown", "maintenance": "paused"}  # the others have one of their own name
 KIND_WORDS = {
     "page": "Page",
     "api": "API",
@@ -147,6 +148,8 @@ def narrows(wanted: Filter) -> bool:
 
 def lines(rows: Sequence[Row], heads: Sequence[GroupHead]) -> list[Line]:
     """Return rows below the heads of their groups; those without a head of theirs come last, in order."""
+    if [(head.key, head.folded) for head in heads] == [(UNGROUPED, False)]:
+        heads = ()  # nothing is told apart
     below: dict[str, list[Line]] = {}
     for place, row in enumerate(rows):
         below.setdefault(row.group_key, []).append(_line(row, place))

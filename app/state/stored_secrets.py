@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from app.services import stored_secrets
+from app.services import monitor_secrets, stored_secrets
 from app.services.access import Action, may
 from app.services.errors import Forbidden, Invalid, SeamwatchError, Unauthenticated
 from app.services.stored_secrets import SecretRow
@@ -19,6 +19,7 @@ from app.state.typed import raw, text
 
 PATH = "/settings/secrets"
 _VALUE_CHARS = 64 * 1024  # more than any value may have, so that the service says what is too much
+_NAMED = 3  # monitors that use a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class StoredSecretsState(rx.State):
 
     asked_id: rx.Field[str] = rx.field("")
     asked_name: rx.Field[str] = rx.field("")
+    asked_use: rx.Field[str] = rx.field("")  # what fails without it
     deleting: rx.Field[bool] = rx.field(False)
 
     @rx.event
@@ -155,8 +157,14 @@ class StoredSecretsState(rx.State):
     async def ask(self, secret_id: str):
         """Open the question whether to delete a secret."""
         row = next((row for row in self.rows if row.id == secret_id), None)
-        if row is not None:
-            self.asked_id, self.asked_name = row.id, row.name
+        if row is None:
+            return None
+        try:
+            users = await monitor_secrets.used_by(await actor_of(self), row.id)
+        except SeamwatchError as error:
+            return refused(error, PATH)
+        self.asked_id, self.asked_name, self.asked_use = row.id, row.name, _use([name for _, name in users])
+        return None
 
     @rx.event
     @signed_in
@@ -181,6 +189,14 @@ class StoredSecretsState(rx.State):
         follow_up = await self._read()
         self.deleting, self.asked_id = False, ""
         yield follow_up
+
+
+def _use(names: list[str]) -> str:
+    """Return the sentence that says which monitors fail without a secret."""
+    if not names:
+        return "No monitor uses it."
+    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
+    return f"{counted(len(names), 'monitor')} {'uses' if len(names) == 1 else 'use'} it and will fail from the next check on: {shown}."
 
 
 def _view(row: SecretRow) -> SecretView:

@@ -224,7 +224,7 @@ async def test_a_secret_is_added_replaced_and_deleted_but_never_shown(team: Team
     assert "hunter2" not in await alice.content()
     await alice.get_by_role("button", name="Delete SMTP_PASSWORD").click()
     dialog = alice.get_by_role("alertdialog", name="Delete SMTP_PASSWORD?")
-    await expect(dialog.get_by_text("Monitors and channels that use it will fail")).to_be_visible()
+    await expect(dialog.get_by_text("No monitor uses it. Its value cannot be brought back.")).to_be_visible()
     await dialog.get_by_role("button", name="Delete secret").click()
     await expect(alice.get_by_text("No secrets yet")).to_be_visible()
     assert complaints == []

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.state.cells import CellsState, fill, renew
+from app.state.cells import CellsState, compare, fill, renew
 from app.state.shared_reads import SharedReads
 
 UP, LATER, DOWN = "up|100|uuu|160|12", "up|100|uuuu|220|14", "down|220|uuux|220|-1"
@@ -32,6 +32,13 @@ def test_what_is_not_in_view_changes_no_cell_and_asks_only_when_the_check_decide
     assert renew(state, {"z": LATER}) is False
     assert state.dirty_vars == set()
     assert renew(state, {"z": DOWN}) is True
+
+
+def test_a_comparison_changes_nothing(state: CellsState):
+    state._clean()
+    assert compare(state, {"a": LATER, "z": DOWN}) == ({0: LATER}, True)
+    assert compare(state, {"a": UP, "z": LATER}) == ({}, False)
+    assert (state.cells, state.dirty_vars) == ([UP, UP], set())
 
 
 @pytest.mark.parametrize("text", ["", "|", "down", "a|b|c|d|e|f|g"])

@@ -1,5 +1,7 @@
 """What the overview shows, as plain values."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.core.cell import Cell
@@ -29,7 +31,6 @@ def nav(down: int = 0, degraded: int = 0) -> NavCounts:
     ],
 )  # fmt: skip
 def test_an_address_leads_back_to_what_it_was_made_of(base: str, changes: dict):
-    from dataclasses import replace
     from urllib.parse import parse_qsl, urlsplit
 
     wanted = replace(view.default_filter(base), **changes)
@@ -61,6 +62,13 @@ def test_rows_stand_below_the_heads_of_their_groups():
     assert [line.depth for line in lines if line.head] == [0, 1, 0]
 
 
+def test_the_only_head_is_left_out_when_it_says_no_more_than_that_there_is_none():
+    alone = GroupHead("none", "Without a group", 1, 0, False)
+    assert [line.head for line in view.lines([row("1", "none")], [alone])] == [False]
+    assert [line.head for line in view.lines([], [replace(alone, folded=True)])] == [True]
+    assert [line.head for line in view.lines([row("1", "a")], [replace(alone, key="a", words="Shop")])] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("share", "shown"), [(None, ""), (1.0, "100"), (0.999999, "99.99"), (0.9992, "99.92"), (0.99, "99.00"), (0.0, "0.00"), (0.29, "29.00")]
 )
@@ -84,9 +92,9 @@ def test_heading_title_and_icon_say_how_it_stands(down: int, degraded: int, head
 
 
 def test_chips_are_those_that_occur_and_the_pressed_one():
-    shown = view.chips({"up": 3, "down": 1, "degraded": 0}, "paused")
+    shown = view.chips({"up": 3, "down": 1, "degraded": 0, "pending": 2}, "paused")
     assert [(chip.word, chip.count, chip.pressed) for chip in shown] == [
-        ("All", 4, False), ("Down", 1, False), ("Paused", 0, True), ("OK", 3, False),
+        ("All", 6, False), ("Down", 1, False), ("Waiting", 2, False), ("Paused", 0, True), ("OK", 3, False),
     ]  # fmt: skip
 
 
