@@ -53,7 +53,9 @@ async def settle(
     async with transaction() as db:
         told = {_key(entry) for entry in settled if entry.step is not None and await db.get(CheckLog, _key(entry)) is not None}
         failed = (
-            Detail(entry.monitor_id, entry.result.due_ms, entry.text, entry.detail, entry.region) for entry in settled if entry.detail
+            Detail(entry.monitor_id, entry.result.due_ms, _storable(entry.text), entry.detail, entry.region)
+            for entry in settled
+            if entry.detail
         )
         await history.record(db, (Recorded(entry.monitor_id, entry.result, entry.region) for entry in settled), failed)
         newest = {entry.monitor_id: entry for entry in settled if entry.changed or entry.step is not None}
@@ -62,12 +64,17 @@ async def settle(
         active = await _active(db, sorted(touched))
         await _keep_states(db, [newest[monitor_id] for monitor_id in sorted(newest) if monitor_id in active])
         for monitor_id, text in remembered.items():
-            await db.exec(update(Monitor).where(col(Monitor.id) == monitor_id).values(remembered=text))
+            await db.exec(update(Monitor).where(col(Monitor.id) == monitor_id).values(remembered=_storable(text)))
         for entry in settled:
             if entry.step is not None and entry.monitor_id in active and _key(entry) not in told:
                 await _step(db, entry, entry.step)
         await _keep_alive(db, region, claimed_ms, alive_ms)
     return frozenset(touched - active)
+
+
+def _storable(text: str) -> str:
+    """Return a text that every database takes: what a target sent stands in it, and one that is refused would be tried for ever."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _key(entry: Settled) -> tuple[int, int, int]:
@@ -133,7 +140,7 @@ async def _step(db: AsyncSession, entry: Settled, step: Step) -> None:
                 monitor_id=entry.monitor_id,
                 severity=severity,
                 cause=entry.result.cause,
-                text=entry.text,
+                text=_storable(entry.text),
                 opened_at=at,
             )
             db.add(incident)
@@ -141,7 +148,7 @@ async def _step(db: AsyncSession, entry: Settled, step: Step) -> None:
     elif incident is None:
         return  # it was closed by hand meanwhile
     elif step is Step.WORSEN:
-        incident.severity, incident.cause, incident.text = Standing.DOWN.value, entry.result.cause, entry.text
+        incident.severity, incident.cause, incident.text = Standing.DOWN.value, entry.result.cause, _storable(entry.text)
     elif step is Step.CLOSE:
         incident.closed_at, incident.closed_by = at, "check"
     await db.flush()
