@@ -89,7 +89,7 @@ async def make_monitor(
         ),
     ],
 ) -> Monitor:
-    """It is checked from within its first interval on. Secrets in `check` need `secrets:write`, names of secrets `secrets:read`."""
+    """It is checked within seconds, then at its interval. Secrets in `check` need `secrets:write`, names of secrets `secrets:read`."""
     made = await monitors.create(actor, asked.draft())
     response.headers["Location"] = f"/api/v1/monitors/{made.id}"
     return Monitor.whole(made)

@@ -44,6 +44,9 @@ OVERLAP = timedelta(seconds=15)  # rows are seen when they are committed, which 
 RECONCILE_S = 60.0
 CATCH_UP_FROM_MS = 600_000  # a monitor with so long an interval does not wait for its next turn when one was missed
 CATCH_UP_MS = 60_000  # over which those are spread
+# Within which a monitor is checked for the first time that never was: a few that somebody just made, and many.
+SOON_MS, SOON_MANY_MS = 5_000, 60_000
+FEW = 50
 _FAILED = (Outcome.DOWN, Outcome.UNREACHABLE)
 _DETAILS_IN_A_ROW = 3  # of a failure that lasts: then one each so often
 _DETAIL_EVERY_MS = 600_000
@@ -175,20 +178,26 @@ class Engine:
             if not stored and self._begun:
                 return  # the database refuses; the next look finds the same
             await self._read_windows()
+            anew: list[int] = []
             async for some in watched.load(since, wanted, known):
-                for monitor in some:
-                    self._take(monitor)
+                anew += [monitor.id for monitor in some if self._take(monitor)]
                 await asyncio.sleep(0)
+        self._check_first(anew)
         self._wake.set()
 
-    def _take(self, monitor: Watched) -> None:
-        """Hold a monitor as its row has it now. How it stands is ours, unless somebody set it anew: who paused it, say."""
+    def _take(self, monitor: Watched) -> bool:
+        """Hold a monitor as its row has it now. How it stands is ours, unless somebody set it anew: who paused it, say.
+
+        Returns:
+            Whether it was never checked since it was made or resumed.
+        """
         if not monitor.active:
             self._drop(monitor.id)
-            return
-        held = self._held.get(monitor.id)
+            return False
+        held, begins = self._held.get(monitor.id), False
         if held is None:
             self._held[monitor.id] = _Held(monitor, monitor.state)
+            begins = _never_checked(monitor)
             board.put(monitor.id, Cell(monitor.state.standing.value, _seconds(monitor.state.since)))
         else:
             before = held.watched
@@ -198,11 +207,13 @@ class Engine:
                 held.stored = monitor.state
                 held.undecided = 0
                 self.recorder.discard_decisions(monitor.id)
+                begins = monitor.state == State()
             if before.check != monitor.check:
                 monitor.remembered = ""  # it was about something else
             held.watched, held.windows = monitor, None
         watched.forget_secrets(monitor.workspace_id)
         self._timetable.put(monitor.id, monitor.interval_ms, monitor.phase_ms, self._clock.now_ms)
+        return begins
 
     def _drop(self, monitor_id: int) -> None:
         if self._held.pop(monitor_id, None) is not None:
@@ -315,8 +326,20 @@ class Engine:
         for held in self._held.values():
             monitor = held.watched
             last_ms = now_ms - (now_ms - monitor.phase_ms) % monitor.interval_ms
-            if monitor.interval_ms >= CATCH_UP_FROM_MS and last_ms > since_ms:
+            if monitor.interval_ms >= CATCH_UP_FROM_MS and last_ms > since_ms and not _never_checked(monitor):
                 self.check_soon(monitor.id, now_ms + 1000 + monitor.phase_ms % CATCH_UP_MS)
+
+    def _check_first(self, monitor_ids: Sequence[int]) -> None:
+        """Check monitors soon that never were: nobody who made one waits a day to see that it works."""
+        now_ms = self._clock.now_ms
+        for place, monitor_id in enumerate(monitor_ids):
+            if (held := self._held.get(monitor_id)) is None:
+                continue
+            monitor = held.watched
+            span_ms = SOON_MS if len(monitor_ids) <= FEW else min(monitor.interval_ms, SOON_MANY_MS)
+            turn_ms = 1 + (monitor.phase_ms - now_ms - 1) % monitor.interval_ms
+            if turn_ms > span_ms:  # else its own turn comes as soon
+                self.check_soon(monitor_id, now_ms + span_ms * place // len(monitor_ids))
 
     async def idle(self) -> None:
         """Wait until every check that was sent off is over."""
@@ -338,6 +361,8 @@ class Engine:
         self._timetable = Timetable()
         for held in self._held.values():
             self._timetable.put(held.watched.id, held.watched.interval_ms, held.watched.phase_ms, now_ms)
+        # As long from now as it was to be: neither all at once nor, where the clock went back, hours later.
+        self._beside = [(at_ms + to_ms - from_ms, monitor_id) for at_ms, monitor_id in self._beside]
         self._wake.set()
         if to_ms > from_ms:
             self._gaps.append((from_ms, to_ms))
@@ -485,6 +510,10 @@ class Engine:
             run = self._running[monitor_id] = _Run(now_ms)
             await self._batches.send([(monitor_id, now_ms, 0)])
         return await asyncio.shield(run.done)
+
+
+def _never_checked(monitor: Watched) -> bool:
+    return monitor.state == State() and monitor.unknown_since is None
 
 
 def _at(ms: int) -> datetime:

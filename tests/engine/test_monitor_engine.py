@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +16,7 @@ from app import db
 from app.core.results import HOUR_MS, Cause
 from app.engine import recorder
 from app.engine.engine import Engine
+from app.engine.tasks import Batches, Ticket
 from app.models import (
     CheckChunk,
     CheckDetail,
@@ -67,11 +68,11 @@ async def test_an_incident_opens_and_closes_with_its_results_and_each_is_told_on
     assert "500" in (await rows(CheckDetail))[0].text
 
 
-async def test_first_runs_are_spread_and_each_runs_once_an_interval(workspace: int):
+async def test_runs_are_spread_and_each_runs_once_an_interval(workspace: int):
     times = Times()
     async with target() as shop:
         for number in range(6):
-            await add(workspace, shop.url, f"{number}", phase_ms=number * 10_000)
+            await add(workspace, shop.url, f"{number}", phase_ms=number * 10_000, standing="up")
         async with engine(times) as made:
             sent = []
             for _ in range(12):
@@ -80,6 +81,86 @@ async def test_first_runs_are_spread_and_each_runs_once_an_interval(workspace: i
                 sent.append(await made.tick())
                 await made.idle()
             assert sent == [1] * 12
+
+
+async def test_what_was_never_checked_is_checked_soon_and_what_was_waits_for_its_turn(workspace: int):
+    times = Times()
+    far = {"interval_ms": 86_400_000, "phase_ms": (times.ms - 60_000) % 86_400_000}
+    async with target() as shop:
+        known = await add(workspace, shop.url, "Known", standing="up", standing_since=clock(), **far)
+        mute = await add(workspace, shop.url, "Unknown", unknown_since=clock(), **far)
+        fresh = [await add(workspace, shop.url, f"{number}", **far) for number in range(5)]
+        async with engine(times) as made:
+            sent = []
+            for _ in range(7):
+                sent.append(await made.tick())
+                await made.idle()
+                times.go(1)
+                made.meter.run_on()
+            assert sent == [1, 1, 1, 1, 1, 0, 0]
+            await made.recorder.flush()
+            assert [await outcomes(monitor) for monitor in fresh] == ["u"] * 5
+            assert [await outcomes(monitor) for monitor in (known, mute)] == ["", ""]
+            # Who is paused begins anew, also when the engine heard of neither in between.
+            async with db.transaction() as session:
+                await settling.close_open(session, [known.id or 0], "paused", clock())
+            await made._reload(ids=[known.id or 0])
+            assert await made.tick() == 1
+            await made.idle()
+            await made._reload(ids=[known.id or 0])
+            assert await made.tick() == 0
+
+
+async def test_a_clock_that_jumps_leaves_first_checks_as_far_ahead_as_they_were(workspace: int):
+    times = Times()
+    far = {"interval_ms": 86_400_000, "phase_ms": (times.ms - 7_200_000) % 86_400_000}
+    async with target() as shop:
+        for number in range(5):
+            await add(workspace, shop.url, f"{number}", **far)
+        async with engine(times) as made:
+            assert await made.tick() == 1
+            for jump_s in (-3600, 3600):
+                times.wall_s += jump_s
+                assert await made.tick() == 0
+                times.go(1)
+                made.meter.run_on()
+                assert await made.tick() == 1
+            await made.idle()
+
+
+async def test_many_that_were_never_checked_are_spread_and_each_runs_once_within_its_interval_and_five_seconds(workspace: int):
+    times = Times()
+    intervals_s = (20, 60, 3600, 86_400)
+    async with target() as shop:
+        monitors = [
+            Monitor(
+                workspace_id=workspace, name=f"{number}", kind="page", configuration=json.dumps({"ask": {"url": shop.url}}),
+                interval_ms=intervals_s[number % 4] * 1000, phase_ms=number * 7_919_111 % (intervals_s[number % 4] * 1000),
+            )
+            for number in range(2000)
+        ]  # fmt: skip
+        async with db.transaction() as session:
+            session.add_all(monitors)
+        async with engine(times) as made:
+            begun: dict[int, float] = {}
+            most = 0
+
+            async def only_noted(batch: Sequence[Ticket]) -> None:
+                nonlocal most
+                for monitor_id, _, _ in batch:
+                    begun.setdefault(monitor_id, times.wall_s - START_S)
+                    made._running.pop(monitor_id)
+
+            made._batches = Batches(only_noted)
+            for _ in range(66):
+                most = max(most, await made.tick())
+                await made._batches.idle()
+                times.go(1)
+                made.meter.run_on()
+            assert len(begun) == 2000
+            assert all(begun[monitor.id or 0] <= min(monitor.interval_ms, 60_000) / 1000 + 5 for monitor in monitors)
+            assert most < 100
+            await made._batches.close()
 
 
 async def test_a_check_never_overlaps_itself_and_what_is_left_out_is_counted(workspace: int):
@@ -137,7 +218,7 @@ async def test_what_must_not_answer_is_down_when_it_does(workspace: int):
 async def test_before_a_child_alarms_its_parent_is_looked_at(workspace: int):
     times = Times()
     async with target() as shop:
-        parent = await add(workspace, shop.url, "Router", phase_ms=30_000, down=3, down_of=3)
+        parent = await add(workspace, shop.url, "Router", phase_ms=30_000, down=3, down_of=3, standing="up")
         child = await add(workspace, shop.url, "Shop", parent_id=parent.id)
         async with engine(times) as made:
             await minute(made, times)
@@ -268,8 +349,9 @@ async def test_over_a_sleep_nothing_is_down_nothing_comes_at_once_and_the_gap_is
     times = Times()
     async with target() as shop:
         for number in range(10):
-            await add(workspace, shop.url, f"{number}", phase_ms=number * 6_000)
-        daily = await add(workspace, shop.url, "Daily", interval_ms=86_400_000, phase_ms=(times.ms + 3_600_000) % 86_400_000)
+            await add(workspace, shop.url, f"{number}", phase_ms=number * 6_000, standing="up")
+        rarely = {"interval_ms": 86_400_000, "phase_ms": (times.ms + 3_600_000) % 86_400_000}
+        daily = await add(workspace, shop.url, "Daily", standing="up", **rarely)
         async with engine(times) as made:
             times.wall_s += 7200  # the machine slept for two hours: the monotonic clock stood still
             assert await made.tick() == 0
