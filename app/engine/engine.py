@@ -64,6 +64,7 @@ class _Held:
     undecided: int = 0  # decisions that are not stored yet
     failures: int = 0  # in a row
     detail_ms: int = 0  # when the last failure whose exchanges are kept was due
+    version: int = 0  # another once a check that is under way would be about something else
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +103,7 @@ class Engine:
         self.stats = Stats()
         self.meter = Meter(self._clock, self._jumped)
         self.guard = Guard(self.meter, Anchors(anchor_net, anchors, self._clock), self._clock)
-        self.recorder = Recorder(self._clock, self._progress, self._stored, region=region)
+        self.recorder = Recorder(self._clock, self._progress, self._stored, self._refused, region=region)
         self._runner = Runner(net, self.guard, self._clock, self._parent_down, self._deaf)
         self._batches = Batches(self._run_batch)
         self._housekeeper = Housekeeper(self._clock, lambda: self._held.keys(), region=region)
@@ -206,8 +207,11 @@ class Engine:
             else:
                 held.stored = monitor.state
                 held.undecided = 0
+                held.version += 1
                 self.recorder.discard_decisions(monitor.id)
                 begins = monitor.state == State()
+            if (before.check, before.upside_down) != (monitor.check, monitor.upside_down):
+                held.version += 1
             if before.check != monitor.check:
                 monitor.remembered = ""  # it was about something else
             held.watched, held.windows = monitor, None
@@ -372,8 +376,19 @@ class Engine:
             except Exception:  # it holds in this process, which is where it is asked for
                 logger.exception("a gap could not be stored")
 
+    async def _refused(self, from_ms: int, to_ms: int) -> None:
+        """The database took nothing for a while, and so no heartbeat either."""
+        self._gaps.append((from_ms, to_ms))
+        try:
+            await engine_state.note_gap(from_ms, to_ms, self._region)
+        except Exception:  # as for a jump
+            logger.exception("a gap could not be stored")
+
     def _deaf(self) -> list[tuple[datetime, datetime]]:
-        return [(_at(start_ms), _at(end_ms)) for start_ms, end_ms in self._gaps]
+        spans = list(self._gaps)
+        if self.recorder.failing_since_ms is not None:
+            spans.append((self.recorder.failing_since_ms, self._clock.now_ms))
+        return [(_at(start_ms), _at(end_ms)) for start_ms, end_ms in spans]
 
     # Checks.
 
@@ -398,8 +413,12 @@ class Engine:
                 self.stats.begun(now_ms, now_ms - due_ms, late)
                 monitor = held.watched
                 until_ms = now_ms + 1 + (monitor.phase_ms - now_ms - 1) % monitor.interval_ms
+                version = held.version
                 found = await self._runner.check(monitor, until_ms)
-                outcome = self._take_in(monitor_id, due_ms, found, late, began_s)
+                if self._held.get(monitor_id) is held and held.version == version:
+                    outcome = self._take_in(held, due_ms, found, late, began_s)
+                else:
+                    run.again = True  # it says nothing about what is to be checked by now, if anything is
         finally:
             del self._running[monitor_id]
             run.done.set_result(outcome)
@@ -407,12 +426,9 @@ class Engine:
             self.check_soon(monitor_id)
         return outcome
 
-    def _take_in(self, monitor_id: int, due_ms: int, found: Checked, late: bool, began_s: float) -> Outcome | None:
+    def _take_in(self, held: _Held, due_ms: int, found: Checked, late: bool, began_s: float) -> Outcome:
         """Decide what follows from a check, show it, and hand it on to be stored."""
-        held = self._held.get(monitor_id)
-        if held is None:
-            return None  # paused or deleted meanwhile
-        monitor, at = held.watched, _at(due_ms)
+        monitor, monitor_id, at = held.watched, held.watched.id, _at(due_ms)
         maintained = self._maintained(held, at)
         result = Result(due_ms, found.outcome, found.cause, max(found.code, 0), found.timing, late, maintained)
         decision = decide(monitor.state, found.outcome, at, monitor.thresholds, counts=not maintained)

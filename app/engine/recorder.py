@@ -5,7 +5,7 @@ While the database refuses, everything stays here and is tried again; nothing th
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -25,6 +25,7 @@ _MAX_DETAILS = 1_000
 
 Progress = Callable[[int | None], tuple[int | None, int | None]]
 Stored = Callable[[Sequence[Settled], frozenset[int]], None]
+Refused = Callable[[int, int], Awaitable[None]]
 
 
 class Recorder:
@@ -34,15 +35,17 @@ class Recorder:
         progress: says up to when checks were claimed and ended, and when the engine was alive; None where there is nothing to say.
             It is told when the earliest result that waits was due.
         stored: called with what was stored, and with the monitors that are not checked any more.
+        refused: called with the span (ms since 1970) in which the database took nothing, when it is over.
     """
 
-    def __init__(self, clock: Clock, progress: Progress, stored: Stored, *, region: int = 0) -> None:
-        self._clock, self._progress, self._stored, self._region = clock, progress, stored, region
+    def __init__(self, clock: Clock, progress: Progress, stored: Stored, refused: Refused, *, region: int = 0) -> None:
+        self._clock, self._progress, self._stored, self._refused, self._region = clock, progress, stored, refused, region
+        self._took_ms = clock.now_ms  # when the database took something last
         self._waiting: list[Settled] = []
         self._at_s = clock.monotonic() + EVERY_S  # when to store next, by the monotonic clock
         self._sooner = asyncio.Event()
         self._lock = asyncio.Lock()
-        self.failing_since_ms: int | None = None
+        self.failing_since_ms: int | None = None  # the last time that it took something: it may refuse since then
         self.dropped = 0  # results that memory had no room for
 
     @property
@@ -122,12 +125,14 @@ class Recorder:
                     raise
                 # Whatever the driver raises: locked, disk full, gone. What is not stored is tried again.
                 if self.failing_since_ms is None:
-                    self.failing_since_ms = self._clock.now_ms
+                    self.failing_since_ms = min(self._took_ms, self._clock.now_ms)
                     logger.exception("results cannot be stored; %d wait, and are tried again", len(self._waiting))
                 return False
             if self.failing_since_ms is not None:
                 logger.warning("results can be stored again; %d waited", len(batch) + len(self._waiting))
+                await self._refused(self.failing_since_ms, self._clock.now_ms)
                 self.failing_since_ms = None
+            self._took_ms = self._clock.now_ms
             self._stored(batch, gone)
             if not left:
                 return True

@@ -335,7 +335,7 @@ def _results() -> rx.Component:
     nothing = rx.cond(
         _State.only_failures,
         empty("No failed check", "Of those that are kept one by one, none failed."),
-        rx.cond(_State.paused, empty("No check yet", "It is paused."), empty("No check yet", "The first one runs within one interval.")),
+        rx.cond(_State.paused, empty("No check yet", "It is paused."), empty("No check yet", "The first one runs within a minute.")),
     )
     shown = rx.cond(
         _State.results.length() > 0,

@@ -253,6 +253,8 @@ async def _change(db: AsyncSession, actor: Actor, row: Monitor, draft: Draft) ->
     for column, value in {**_columns(form, check, row.public_id), **places}.items():
         setattr(row, column, value)
     row.changed_at = at
+    if row.configuration != was[1]:
+        row.remembered = ""  # it was about something else
     await _put_tags(db, row, form)
     if (row.kind, row.configuration, row.interval_ms) != was and row.kind == Kind.HEARTBEAT:
         await heartbeats.expect(db, [row.id], at)

@@ -31,7 +31,8 @@ from app.models import (
 )
 from app.models import now as clock
 from app.net import AddressPolicy, Net
-from app.services import board, board_history, engine_orders, history, settling
+from app.services import board, board_history, engine_orders, heartbeat_calls, heartbeats, history, settling
+from app.services.heartbeat_calls import Said
 from tests.conftest import Cast
 from tests.engine.watching import MINUTE_MS, START_S, Times, add, engine, minute, rows, target
 
@@ -281,6 +282,61 @@ async def test_nothing_follows_for_a_monitor_that_is_paused_while_it_is_checked(
             assert made.report().monitors == 0
     assert not await rows(Incident)
     assert (await rows(Monitor))[0].standing == "pending"
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_check_that_began_before_a_change_says_nothing_about_what_stands_now(workspace: int, resumed: bool):
+    times = Times()
+    async with target() as shop, target() as other:
+        shop.hangs, shop.status = asyncio.Event(), 500
+        monitor = await add(workspace, shop.url, interval_ms=86_400_000, phase_ms=(times.ms - 3_600_000) % 86_400_000)
+        async with engine(times) as made:
+            await made.tick()
+            await until(lambda: shop.asked > 0)
+            changed = {"configuration": json.dumps({"ask": {"url": other.url}})}
+            if resumed:
+                async with db.transaction() as session:
+                    await session.exec(update(Monitor).values(paused_at=clock()))
+                await made._reload(ids=[monitor.id or 0])
+                changed = {"paused_at": None}
+            async with db.transaction() as session:
+                await session.exec(update(Monitor).values(**changed))
+            await made._reload(ids=[monitor.id or 0])
+            shop.hangs.set()
+            shop.status = 200 if resumed else 500
+            await made.idle()
+            assert await made.tick() == 1  # at once, not a day later
+            await made.idle()
+            await made.recorder.flush()
+            assert (shop.asked, other.asked) == ((2, 0) if resumed else (1, 1))
+    assert await outcomes(monitor) == "u"
+    assert not await rows(Incident)
+
+
+async def test_heartbeats_that_the_database_refused_are_not_missed(workspace: int, monkeypatch: pytest.MonkeyPatch):
+    times = Times(wall_s=time.time())
+    rhythm = {"period_s": 60, "grace_s": 60}
+    monitor = await add(workspace, "", "Job", kind="heartbeat", configuration=json.dumps(rhythm), interval_ms=60_000)
+    async with db.transaction() as session:
+        key = await heartbeats.make(session, monitor.id or 0)
+    await heartbeat_calls.receive(key, Said.SUCCESS)
+    async with engine(times) as made:
+        await minute(made, times)
+        real = settling.settle
+
+        async def refuse(*_: object, **__: object) -> frozenset[int]:
+            raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+        monkeypatch.setattr(settling, "settle", refuse)
+        await minute(made, times, 5)
+        monkeypatch.setattr(settling, "settle", real)
+        await made.recorder.flush()
+        assert board.cell(monitor.id or 0).bars == "uuuuuu"
+        (gap,) = await rows(EngineGap)
+        assert gap.ended_ms == times.ms
+        await minute(made, times, 3)
+        assert board.cell(monitor.id or 0).bars.endswith("x")  # the next ones could have come
+    assert len(await rows(Incident)) == 1
 
 
 async def test_what_was_reset_by_pausing_begins_anew_when_it_is_resumed(workspace: int):
