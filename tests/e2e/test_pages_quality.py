@@ -117,6 +117,7 @@ async def test_the_start_page_loads_less_script_than_its_budget(seamwatch: Runni
 async def test_the_theme_button_cycles_and_the_choice_stays(seamwatch: Running, page: Page):
     await page.emulate_media(color_scheme="light")
     await page.goto("/")
+    await page.wait_for_load_state("networkidle")  # before its scripts run, a button does nothing
     button = page.get_by_role("button", name="Theme")
     for name, shown in (("light", "light"), ("dark", "dark"), ("system", "light"), ("light", "light"), ("dark", "dark")):
         await button.click()

@@ -53,7 +53,7 @@ async def test_who_is_invited_joins_gets_another_role_and_is_removed(
     assert complaints == []
     await page.get_by_role("link", name="Sign in with GitHub").click()
     await page.get_by_role("button", name="Sign in as carla").click()
-    await page.wait_for_url("**/scans/")
+    await page.wait_for_url("**/overview/")
     await page.goto("/settings/workspace")
     await expect(page.get_by_role("definition").get_by_text("Editor", exact=True)).to_be_visible()
 
