@@ -78,7 +78,11 @@ def _change() -> rx.Component:
     form = rx.el.form(
         select("Interval", "interval", INTERVALS),
         rx.el.div(select("Down after", "down", DOWN_AFTER), select("Up again after", "up", UP_AFTER), class_name="two-fields"),
-        _group_field(),
+        rx.el.div(
+            _group_field(),
+            text_field("Or a new group", "bulk-new-group", name="new_group", placeholder="Shop / Checkout", **words),
+            class_name="two-fields",
+        ),
         text_field("Add tags", "bulk-add", name="add_tags", hint="Parted by commas.", **words),
         text_field("Remove tags", "bulk-remove", name="remove_tags", **words),
         rx.cond(_S.error != "", note(_S.error, role="alert")),

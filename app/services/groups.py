@@ -123,6 +123,37 @@ async def create(actor: Actor | None, name: str, parent_id: str = "") -> str:
     return row.public_id
 
 
+async def at(actor: Actor | None, path: str) -> str:
+    """Return the id of the group at a path, "Shop / Checkout", whatever its case; what is missing of it is added.
+
+    Raises:
+        Invalid: for field "name": a part is no name, or there are too many.
+        Limited: there are `AT_MOST` already.
+    """
+    actor = require(actor, Action.CHANGE_MONITORS)
+    typed = path if isinstance(path, str) else ""
+    parts = [names.name(part, "name") for part in typed.strip().strip("/").split("/")]
+    if len(parts) > MAX_DEPTH:
+        raise Invalid("name", f"Groups can stand in each other {MAX_DEPTH} deep.")
+    async with transaction() as db:
+        await memberships.lock(db, actor.workspace_id)
+        placed = await tree(db, actor.workspace_id)
+        known = {(group.parent, group.name.casefold()): group for group in placed.values()}
+        parent, public_id, missing, above = None, "", list(parts), ""
+        while missing and (found := known.get((parent, missing[0].casefold()))):
+            parent, public_id, above = found.row_id, found.public_id, f"{found.path}{PARTED}"
+            missing.pop(0)
+        if len(placed) + len(missing) > AT_MOST:
+            raise Limited(f"A workspace can have {AT_MOST} groups.")
+        for name in missing:
+            row = MonitorGroup(workspace_id=actor.workspace_id, parent_id=parent, name=name)
+            db.add(row)
+            await db.flush()
+            audit.record(db, actor, Did.GROUP_ADDED, f"{above}{name}")
+            parent, public_id, above = row.id, row.public_id, f"{above}{name}{PARTED}"
+    return public_id
+
+
 async def change(actor: Actor | None, group_id: str, name: str, parent_id: str = "") -> None:
     """Rename a group, or move it with all that stands in it.
 

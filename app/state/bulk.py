@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import reflex as rx
 
 from app.services import groups, monitors
+from app.services.access import Actor
 from app.services.errors import Invalid, SeamwatchError, Unauthenticated
 from app.services.monitors import BulkChange
 from app.state.gate import internal, signed_in
@@ -144,11 +146,15 @@ class BulkState(rx.State):
     @signed_in
     async def change(self, form: dict[str, Any]):
         """Change what the form says of all that are chosen; what it leaves open stays as it is."""
-        change = _change(form)
-        if change == BulkChange():
+        change, path = _change(form), text(form, "new_group")
+        if change == BulkChange() and not path:
             self.error = "Choose what to change."
             return None
-        return await self._do(lambda actor, ids: monitors.bulk(actor, ids, change), tuple(self.chosen), "changed")
+
+        async def do(actor: Actor | None, ids: tuple[str, ...]) -> None:
+            await monitors.bulk(actor, ids, replace(change, group_id=await groups.at(actor, path)) if path else change)
+
+        return await self._do(do, tuple(self.chosen), "changed")
 
     @rx.event
     @signed_in

@@ -39,7 +39,7 @@ _PLACE = Section(
         Part(
             (
                 Field("site_id", "Site", Shape.CHOICE, options="sites", width="m"),
-                Field("group_id", "Group", Shape.CHOICE, options="groups", width="m"),
+                Field("group_id", "Group", Shape.CHOICE, options="groups", width="m", hint="New ones: in the list, by Change."),
                 Field("tags", "Tags", Shape.WORDS, [], placeholder="production, billing", width="m"),
             )
         ),

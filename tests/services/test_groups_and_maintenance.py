@@ -19,6 +19,19 @@ from tests.conftest import Cast
 PAGE = Draft("Shop", "page", {"ask": {"url": "https://shop.example/"}})
 
 
+async def test_a_path_leads_to_its_group_and_what_is_missing_of_it_is_added(cast: Cast):
+    shop = await groups.create(cast.bob, "Shop")
+    cards = await groups.at(cast.bob, " shop /Pay/ Cards ")
+    assert await groups.at(cast.bob, "Shop / Pay / Cards/") == cards
+    assert await groups.at(cast.bob, "SHOP") == shop
+    assert [row.path for row in await groups.list_(cast.alice)] == ["Shop", "Shop / Pay", "Shop / Pay / Cards"]
+    assert await groups.at(cast.charlie, "Shop") != shop
+    for wrong in ("", "/", "a//b", "/".join("abcdefghi"), "x" * 10_000, None, 7, ["Shop"]):
+        with pytest.raises(Invalid):
+            await groups.at(cast.bob, wrong)  # pyright: ignore[reportArgumentType]
+    assert len(await groups.list_(cast.alice)) == 3
+
+
 async def test_groups_stand_in_each_other_and_what_stands_in_a_deleted_one_stays(cast: Cast):
     shop = await groups.create(cast.bob, "Shop")
     pay = await groups.create(cast.bob, "Pay", shop)

@@ -167,8 +167,13 @@ async def test_several_are_changed_by_what_the_form_says_and_nothing_else(produc
     assert tab.vars["bulk_state.asked"] == "change"
     await sent(tab, BulkState.change, form={"interval": "", "down": "x", "add_tags": " , "})
     assert tab.vars["bulk_state.error"] == "Choose what to change."
-    await sent(tab, BulkState.change, form={"interval": "300", "down": "2/3", "add_tags": "shop, eu", "remove_tags": "B"})
+    await sent(
+        tab,
+        BulkState.change,
+        form={"interval": "300", "down": "2/3", "add_tags": "shop, eu", "remove_tags": "B", "new_group": "Shop / Pay"},
+    )
     assert tab.vars["bulk_state.asked"] == ""
+    assert [line["words"] for line in tab.vars["overview_state.lines"] if line["head"]] == ["Shop", "Pay"]
     draft = (await monitors.get(cast.bob, ids["Blog"])).draft
     assert (draft.interval_s, draft.down, draft.down_of, draft.up, sorted(draft.tags)) == (300, 2, 3, 1, ["eu", "shop"])
 
