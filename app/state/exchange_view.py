@@ -8,6 +8,21 @@ from app.core.exchange import Exchange, Headers, Timing
 
 MAX_BODY_CHARS = 6000
 _TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript", "application/x-www-form-urlencoded")
+_CAUSES = {
+    "assertion": "An assertion failed",
+    "DNS": "The name was not found",
+    "connection": "No connection",
+    "TLS": "TLS failed",
+    "timeout": "No answer in time",
+    "protocol": "The answer is broken",
+    "refused address": "The address is not allowed",
+    "login": "The login failed",
+    "missed": "It was not heard in time",
+    "reported": "It reported a failure",
+    "parent": "What it depends on is down",
+    "our own network": "Our own network failed",
+    "configuration": "The check cannot be run",
+}
 OUTCOMES = {"up": ("ok", "OK"), "degraded": ("degraded", "Degraded"), "down": ("down", "Down"), "unknown": ("unknown", "Unknown")}
 OUTCOMES["unreachable"] = ("unknown", "Unreachable")
 
@@ -159,3 +174,8 @@ def _body(exchange: Exchange) -> tuple[str, str]:
     text = exchange.text().replace("\0", "\N{REPLACEMENT CHARACTER}")
     cut = len(text) > MAX_BODY_CHARS or exchange.truncated
     return text[:MAX_BODY_CHARS], f"The first {min(len(text), MAX_BODY_CHARS):,} characters." if cut else ""
+
+
+def cause_words(cause: str) -> str:
+    """Return a cause as people read it, where no sentence says more: most failures of a row keep none."""
+    return _CAUSES.get(cause, cause.capitalize())

@@ -14,6 +14,7 @@ from app.services.errors import Forbidden, NotFound, SeamwatchError, Unauthentic
 from app.services.incidents import IncidentRow
 from app.services.overview import NavCounts
 from app.services.paging import Page
+from app.state.exchange_view import cause_words
 from app.state.gate import internal, signed_in
 from app.state.overview_view import KIND_WORDS, STATUS_WORDS, Choice, favicon
 from app.state.session import SessionState, actor_of, show_counts
@@ -23,21 +24,6 @@ from app.state.shown import PAGE_ROWS, counted, iso, sign_in_path, when
 PATH = "/incidents"
 _LOOK_S = 3  # so often what is shown is read again while the page is open
 _reads: SharedReads[tuple[Page[IncidentRow], NavCounts]] = SharedReads()
-_CAUSES = {
-    "assertion": "An assertion failed",
-    "DNS": "The name was not found",
-    "connection": "No connection",
-    "TLS": "TLS failed",
-    "timeout": "No answer in time",
-    "protocol": "The answer is broken",
-    "refused address": "The address is not allowed",
-    "login": "The login failed",
-    "missed": "It was not heard in time",
-    "reported": "It reported a failure",
-    "parent": "What it depends on is down",
-    "our own network": "Our own network failed",
-    "configuration": "The check cannot be run",
-}
 _ENDED = {"paused": "The monitor was paused", "deleted": "The monitor was deleted"}
 
 
@@ -200,7 +186,7 @@ def _view(row: IncidentRow) -> IncidentView:
         open=row.closed_at is None,
         status=STATUS_WORDS.get(row.severity, row.severity),
         glyph=row.severity if row.closed_at is None else "ok",
-        cause=_CAUSES.get(row.cause, row.cause.capitalize()),
+        cause=cause_words(row.cause),
         why=row.text,
         began=when(row.opened_at),
         began_at=iso(row.opened_at),

@@ -13,7 +13,7 @@ from app.services.incidents import IncidentRow
 from app.services.maintenance import WindowRow
 from app.services.monitor_detail import MonitorDetail
 from app.services.monitor_history import Call, Latency, Point, ResultRow, Window
-from app.state.exchange_view import OUTCOMES, longest, milliseconds
+from app.state.exchange_view import OUTCOMES, cause_words, longest, milliseconds
 from app.state.shown import day, iso
 
 WINDOWS: tuple[Window, ...] = ("1h", "6h", "24h", "7d", "30d", "90d", "1y")
@@ -149,7 +149,10 @@ def latency_view(found: Latency, window: str, now_s: float, incidents: Sequence[
     span = Span(now_s - WINDOW_S[window], now_s, found.bucket_s)
     points = [_point(point) for point in found.points]
     known = [point for point in points if point.p95 is not None]
-    bands = [(one.opened_at.timestamp(), one.closed_at.timestamp() if one.closed_at else now_s, one.text or one.cause) for one in incidents]
+    bands = [
+        (one.opened_at.timestamp(), one.closed_at.timestamp() if one.closed_at else now_s, one.text or cause_words(one.cause))
+        for one in incidents
+    ]
     limit = found.limit_ms
     phased = any(point.phases for point in points)
     said = f"Latency over {_SAID[window]}. p95 {chart.trend([point.p95 for point in points])}."
@@ -192,7 +195,7 @@ def result_view(row: ResultRow, now: datetime) -> ResultView:
     marks = [mark for mark, held in (("late", row.late), ("in maintenance", row.maintained)) if held]
     return ResultView(
         str(row.due_ms), _moment(moment, now), iso(moment), glyph, word, str(row.code or "–"),
-        f"{row.timing.total_ms:,.0f}" if row.timing else "–", longest(row.timing) if quiet else row.text or str(row.cause), marks,
+        f"{row.timing.total_ms:,.0f}" if row.timing else "–", longest(row.timing) if quiet else row.text or cause_words(row.cause), marks,
         row.has_detail,
     )  # fmt: skip
 
@@ -220,7 +223,7 @@ def incident_view(row: IncidentRow, now: datetime) -> IncidentView:
     took = length(((row.closed_at or now) - row.opened_at).total_seconds())
     when = f"{day(row.opened_at)}, {took}" if row.closed_at else f"open for {took}"
     return IncidentView(
-        row.id, "ok" if row.closed_at else row.severity, row.text or row.cause.capitalize() or "Failed", when, iso(row.opened_at)
+        row.id, "ok" if row.closed_at else row.severity, row.text or cause_words(row.cause) or "Failed", when, iso(row.opened_at)
     )
 
 
