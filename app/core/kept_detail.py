@@ -1,8 +1,10 @@
 """What is kept of a failed check for people to look at: its assertions and exchanges, cut to a bound, as JSON."""
 
+import json
 from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from app.core.assertions import Finding
 from app.core.checked import Checked
@@ -28,7 +30,11 @@ _JSON = TypeAdapter(KeptDetail)
 def write(checked: Checked) -> str:
     """Return the JSON of what stands behind a result. Its secrets are masked already; what the target itself says of cookies is not."""
     exchanges = tuple(map(_cut, checked.exchanges[-MAX_EXCHANGES:]))
-    return _JSON.dump_json(KeptDetail(checked.findings, exchanges, checked.facts)).decode()
+    kept = KeptDetail(checked.findings, exchanges, checked.facts)
+    try:
+        return _JSON.dump_json(kept).decode()
+    except PydanticSerializationError:  # half a surrogate pair, which a target may escape in its JSON and UTF-8 cannot hold
+        return json.dumps(_JSON.dump_python(kept, mode="json"), ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def read(text: str) -> KeptDetail:

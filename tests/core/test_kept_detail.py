@@ -40,3 +40,7 @@ def test_it_is_bounded_whatever_the_target_sends():
 
 def test_what_nobody_understands_any_more_is_empty():
     assert kept_detail.read("{}") == kept_detail.read("nonsense") == kept_detail.KeptDetail()
+
+
+def test_half_a_surrogate_pair_that_the_target_escaped_loses_nothing_else():
+    assert kept_detail.read(kept_detail.write(Checked(Outcome.DOWN, facts=(("a", "\ud800"), ("b", "ü"))))).facts == (("a", "?"), ("b", "ü"))
