@@ -5,6 +5,8 @@ nothing, and what was found is cut.
 """
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -20,6 +22,7 @@ from app.core.html import shallow
 
 PATTERN_TIMEOUT_S = 0.05  # checks share a thread
 MAX_FOUND_CHARS = 200
+MAX_PATH_STEPS = 300_000  # two seconds; of a body of a megabyte a path without a second ".." takes less
 _MAX_JSON_BYTES = 4_000_000
 
 
@@ -159,6 +162,7 @@ ABSENT = Absent()
 # RFC 9535 without match() and search(): their patterns would run without a time limit. The operator "matches" has one.
 _PATHS = jsonpath_rfc9535.JSONPathEnvironment()
 del _PATHS.function_extensions["match"], _PATHS.function_extensions["search"]
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
 
 
 def _look(assertion: Assertion, answer: Answer) -> Any:
@@ -220,9 +224,34 @@ def all_at(data: Any, path: str) -> list[Any]:
     if not path:
         return [data]
     try:
-        return list(_path(path).find(data).values())
+        compiled = _path(path)
+        nodes: Iterable[jsonpath_rfc9535.JSONPathNode] = [_Step(data, (), None, data, [0])]
+        for segment in compiled.segments:
+            nodes = segment.resolve(nodes)
+        return [node.value for node in nodes]
     except (jsonpath_rfc9535.JSONPathError, RecursionError):
         raise Unlooked("the path cannot be followed in this body") from None
+
+
+class _Step(jsonpath_rfc9535.JSONPathNode):
+    """A place on the way, which counts how many there were: "$..*..*..*" takes a power of the body's size."""
+
+    __slots__ = ("_count",)
+
+    def __init__(self, value: object, location: tuple[int | str, ...], parent: Any, root: Any, count: list[int]) -> None:
+        super().__init__(value=value, location=location, parent=parent, root=root)
+        self._count = count
+
+    def new_child(self, value: object, key: int | str, parent: Any) -> "_Step":
+        self._count[0] += 1
+        if self._count[0] > MAX_PATH_STEPS:
+            raise Unlooked("the path leads to too many places in this body")
+        return _Step(value, (), parent, self.root, self._count)
+
+
+def takes_long(path: str) -> bool:
+    """Whether a JSONPath may take long even in a small body."""
+    return path.count("..") > 1
 
 
 def _by_schema(assertion: Assertion, data: Any) -> Finding:
@@ -273,6 +302,8 @@ def _shown(found: Any) -> str:
 
 
 def _shortened(text: str) -> str:
+    # JSON may escape half a surrogate pair, which no page, log or database takes.
+    text = text[: MAX_FOUND_CHARS + 1].encode("utf-8", "replace").decode()
     return text if len(text) <= MAX_FOUND_CHARS else f"{text[: MAX_FOUND_CHARS - 1]}…"
 
 
@@ -337,6 +368,9 @@ def pattern(text: str) -> "regex.Pattern[str]":
 
 @lru_cache(maxsize=256)
 def _path(text: str) -> jsonpath_rfc9535.JSONPathQuery:
+    _, is_filter, behind = _QUOTED.sub("", text).partition("?")
+    if is_filter and (".." in behind or "$" in behind):  # asked anew of each place: the square of the body's size, or more
+        raise BadAssertion("Behind the ? of a filter neither .. nor $ can stand: on a large body that would take too long.")
     try:
         return _PATHS.compile(text)
     except (jsonpath_rfc9535.JSONPathError, RecursionError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from app.core import placeholders
-from app.core.assertions import Finding
+from app.core.assertions import Finding, takes_long
 from app.core.captures import NotCaptured, captured
 from app.core.checked import Checked
 from app.core.checks import CaptureFrom, FlowCheck, FlowStep
@@ -83,7 +83,7 @@ class _Flow:
         for capture in step.captures:
             cookie = self.jar.value(capture.path) if capture.source is CaptureFrom.COOKIE else None
             try:
-                if len(answer.body) > http_check.THREAD_BYTES:
+                if len(answer.body) > http_check.THREAD_BYTES or takes_long(capture.path):
                     value = await asyncio.to_thread(captured, capture, answer, cookie)
                 else:
                     value = captured(capture, answer, cookie)

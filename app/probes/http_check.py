@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from app.core import placeholders
 from app.core.ask import Ask, Auth, Basic, Bearer, ClientCertificate, ClientCredentials
-from app.core.assertions import Answer, Finding, Subject, check
+from app.core.assertions import Answer, Finding, Subject, check, takes_long
 from app.core.checked import Checked, judged
 from app.core.checks import ApiCheck, PageCheck
 from app.core.cookie_jar import Jar
@@ -144,7 +144,11 @@ async def _look(wanted: Ask, exchanges: list[Exchange], total_ms: float, certifi
     timing = Timing(*(ms + before_ms if ms else 0 for ms in _phases(last.timing))) if before_ms else last.timing
     days = None if certificate_ends is None else (certificate_ends - now).total_seconds() / DAY_S
     answer = Answer(replace(last, timing=timing) if before_ms else last, days)
-    if len(last.body) > THREAD_BYTES and any(assertion.subject in _OF_BODY for assertion in wanted.assertions):
+    if len(last.body) > THREAD_BYTES:
+        threaded = any(assertion.subject in _OF_BODY for assertion in wanted.assertions)
+    else:
+        threaded = any(assertion.subject is Subject.JSON and takes_long(assertion.target) for assertion in wanted.assertions)
+    if threaded:
         findings = await asyncio.to_thread(_findings, wanted, answer)
     else:
         findings = _findings(wanted, answer)

@@ -152,3 +152,24 @@ def test_html_that_nests_without_end_is_looked_at_in_time(subject: Subject):
     assertion = Assertion(subject, Operator.IS, "x", "p" if subject is Subject.SELECTOR else "")
     exchange = Exchange(1, Purpose.PAGE, "GET", "http://a.example/", response=Head(200), body=b"<div>" * 200_000)
     assert not check(assertion, Answer(exchange)).held
+
+
+def test_what_is_found_can_be_written_whatever_the_target_escaped():
+    found = check(Assertion(S.JSON, O.IS, "x", "$.a"), answer(b'{"a": "\\ud800"}'))
+    assert (found.held, found.found) == (False, "?")
+
+
+def test_a_path_that_leads_everywhere_again_and_again_ends():
+    body = ("[" * 60 + "1" + "]" * 60).encode()
+    found = check(Assertion(Subject.JSON, Operator.EXISTS, "", "$..*..*..*..*..*..*..*..nothing"), answer(body))
+    assert (found.held, found.problem) == (False, "the path leads to too many places in this body")
+
+
+@pytest.mark.parametrize("path", ["$.*[?count($..*) > 1]", "$..[?@..a]", "$.a[?'?' == @.b && $.c]"])
+def test_a_filter_that_looks_at_everything_for_each_place_is_refused(path: str):
+    with pytest.raises(BadAssertion, match="Behind the"):
+        Assertion(Subject.JSON, Operator.EXISTS, "", path)
+
+
+def test_a_filter_may_name_texts_that_look_like_paths():
+    Assertion(Subject.JSON, Operator.EXISTS, "", "$..a[?@.b == '$..?' && @.c[?@.d]].e")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import pytest_asyncio
@@ -27,7 +28,7 @@ from app.services import (
 from app.services.access import Actor, Role
 from app.services.history import Recorded
 from app.services.maintenance import WindowDraft
-from app.services.monitor_history import _WINDOWS
+from app.services.monitor_history import Window
 from app.services.monitors import BulkChange, Draft
 from app.services.overview import Filter
 from app.settings import _settings
@@ -59,7 +60,7 @@ async def test_an_overview_is_filtered_sorted_and_grouped_in_every_way(alice: Ac
         for row_id, hours in zip(row_ids[:3], (1, 48, 2), strict=True):
             opened = at - timedelta(hours=hours)
             closed = opened + timedelta(hours=hours) / 2
-            values = {"severity": "down", "opened_at": opened, "closed_at": closed, "closed_by": "check"}
+            values: dict[str, Any] = {"severity": "down", "opened_at": opened, "closed_at": closed, "closed_by": "check"}
             session.add(Incident(workspace_id=alice.workspace_id, monitor_id=row_id, **values))
             session.add(MonitorSummary(monitor_id=row_id, p95_ms=hours, recent=""))
     await maintenance.create(alice, WindowDraft("w", cron="* * * * *", duration_s=3600, tags=("none",)))
@@ -69,6 +70,7 @@ async def test_an_overview_is_filtered_sorted_and_grouped_in_every_way(alice: Ac
     assert [row.name for row in (await overview.read(alice, replace(flat, sort="p95"))).rows] == ["a", "c", "b", "d"]
     for sort in ("status", "name", "uptime", "p95", "last"):
         for group_by in ("group", "site", "kind", "none"):
+            more: dict[str, Any]
             for more in ({}, {"text": "ÅRE"}, {"tag": "Åre", "status": "up"}, {"site_id": site}, {"folded": (top, "none", "page")}):
                 read = await overview.read(alice, Filter(sort=sort, group_by=group_by, **more))
                 assert read.total == (2 if "site_id" in more else 4)
@@ -92,7 +94,7 @@ async def test_what_was_found_is_read_over_every_window(alice: Actor):
         async for _ in history.seal(one):
             pass
     await engine_state.sealed(hour - 3)
-    for window in _WINDOWS:
+    for window in get_args(Window):
         read = await monitor_history.latency(alice, monitor, window)
         assert read.checks
     page = await monitor_history.results(alice, monitor)
