@@ -131,7 +131,7 @@ def _lifetime_s(told: object) -> float:
     """Return how long a token lasts; some servers tell it as text."""
     try:
         lasts_s = float(told) if isinstance(told, int | float | str) and not isinstance(told, bool) else UNTOLD_S
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter: a whole number of hundreds of digits
         lasts_s = UNTOLD_S
     return min(lasts_s, LONGEST_S) if lasts_s > 0 else 0.0  # NaN is not
 

@@ -114,11 +114,13 @@ async def _hide(checked: Checked, forms: tuple[str, ...], keep_up: bool) -> Chec
 def _kept(checked: Checked, forms: tuple[str, ...], keep_up: bool) -> Checked:
     exchanges = checked.exchanges if keep_up or checked.outcome is not Outcome.UP else ()
     kept = tuple(_kept_exchange(exchange, forms) for exchange in exchanges)
+    # Where it redirects to, say, may hold a code or a token that no vault knows.
+    text = redact_text(_hidden(checked.text, forms)) if checked.text else ""
     if not forms:
-        return checked if kept == checked.exchanges else replace(checked, exchanges=kept)
+        return checked if kept == checked.exchanges and text == checked.text else replace(checked, text=text, exchanges=kept)
     return replace(
         checked,
-        text=_hidden(checked.text, forms),
+        text=text,
         findings=tuple(_kept_finding(finding, forms) for finding in checked.findings),
         exchanges=kept,
         facts=placeholders.masked(checked.facts, forms),

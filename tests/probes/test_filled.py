@@ -54,6 +54,13 @@ async def test_a_secret_that_is_sent_back_escaped_is_masked_as_well(net: Net, se
     assert found.exchanges[0].body.decode() == "<p>•••</p>"
 
 
+async def test_where_it_redirects_to_is_told_without_the_secrets_that_it_names(net: Net, serve: Serve):
+    server = await serve(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://[?access_token=t0k3n-of-theirs\r\n\r\n")
+    found = await run_filled(ApiCheck(Ask(server.url)), tools(net), {})
+    assert "redirects to" in found.text
+    assert "t0k3n-of-theirs" not in repr(found)
+
+
 async def test_what_basic_makes_of_a_password_is_masked(net: Net, serve: Serve):
     pair = base64.b64encode(b"ada:sesame-77").decode()
     server = await serve(answer(f"you sent {pair}"))

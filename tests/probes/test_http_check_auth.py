@@ -72,6 +72,11 @@ async def test_a_token_is_fetched_once_and_kept_until_it_ends(net: Net, serve: S
     assert all(b"Authorization: Bearer a\r\n" in request for request in api.requests)
 
 
+async def test_however_long_a_token_is_said_to_last_it_is_used(net: Net, serve: Serve):
+    client, api = await Issuer(granted("a", 10**400)).start(serve), await serve(page())
+    assert (await run(net, api.url, auth=client)).outcome is Outcome.UP
+
+
 async def test_another_secret_does_not_get_the_kept_token(net: Net, serve: Serve):
     issuer = Issuer(granted("a"), ("401 Unauthorized", {"error": "invalid_client"}))
     client, api = await issuer.start(serve), await serve(page())
