@@ -77,6 +77,8 @@ def test_a_field_that_the_kind_does_not_have_is_refused(kind: Kind):
         (Kind.CORS, {"call": {**CALL, "origin": "https://app.example/path"}}, "check", "is not an origin"),
         (Kind.WEBSOCKET, {"url": "https://a.example"}, "check", "starts with ws"),
         (Kind.WEBSOCKET, {"url": "wss://a.example", "messages": [{"expect": "$[", "how": "json"}]}, "messages.0", "not a JSONPath"),
+        (Kind.COOKIE, {"name": ""}, "check", "Name the cookie"),
+        (Kind.COOKIE, {"name": "a b"}, "check", "Name the cookie"),
         (Kind.TLS, {"host": "a b"}, "check", "host name"),
         (Kind.TCP, {"host": "a.example", "port": 0}, "check", "1 to 65535"),
         (Kind.PING, {"host": "a.example", "count": 2, "max_lost": 2}, "check", "not all may be lost"),

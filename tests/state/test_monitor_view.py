@@ -1,6 +1,7 @@
 """What the page of one monitor says."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -67,6 +68,7 @@ def test_a_result_says_why_it_failed_or_what_took_longest():
     view = result_view(yesterday, NOW)
     assert (view.time, view.note, view.code, view.ms) == ("21 Nov, 12:00:00", "No answer within 10 s.", "–", "–")
     assert view.marks == ["late", "in maintenance"]
+    assert result_view(replace(yesterday, text=""), NOW).note == "No answer in time"
 
 
 def test_a_phase_that_did_not_happen_took_nothing():
