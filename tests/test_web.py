@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,9 +12,11 @@ import jsonschema
 import pytest
 import pytest_asyncio
 
-from app import web
+from app import db, web
 from app.engine.supervisor import Supervisor
-from app.services import login_links, scan_queue, scans, sessions
+from app.models import EngineState
+from app.services import engine_state, login_links, scan_queue, scans, sessions
+from app.services.engine_state import Report
 from app.services.scan_form import ScanForm
 from app.settings import _settings
 from tests.conftest import Cast
@@ -224,3 +227,32 @@ async def test_the_lifespan_prints_a_link_while_nobody_owns_it_and_runs_the_work
     assert not web.supervisor.healthy
     async with web.lifespan():
         assert "token=" not in capsys.readouterr().out
+
+
+async def test_it_is_ready_only_while_the_engine_lives_and_is_on_time(browser_like: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch):
+    supervisor, overdue_ms = Supervisor(), 0
+    monkeypatch.setattr(web, "supervisor", supervisor)
+    supervisor.start("work", asyncio.Event().wait)  # pyright: ignore[reportArgumentType]
+    await asyncio.sleep(0)
+
+    def report() -> Report:
+        return Report(1, 0, 1.0, 0.0, 0, overdue_ms, 0.0, 0.0, (), 0, None)
+
+    async def ready(alive_s_ago: float) -> tuple[int, bool]:
+        alive_ms = round((time.time() - alive_s_ago) * 1000)
+        async with db.transaction() as session:
+            await session.merge(EngineState(region=0, alive_ms=alive_ms))
+        answer = await browser_like.get("/readyz")
+        return answer.status_code, answer.json()["engine"]["alive"]
+
+    engine_state.connect(report)
+    try:
+        assert await ready(5) == (200, True)
+        assert await ready(16) == (503, False)
+        overdue_ms = 20_000
+        assert (await ready(5))[0] == 503
+        overdue_ms = 500
+        assert await ready(5) == (200, True)
+    finally:
+        engine_state.connect(None)
+        await supervisor.stop()

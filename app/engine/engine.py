@@ -26,7 +26,7 @@ from app.engine.runner import Runner
 from app.engine.stats import Stats
 from app.engine.tasks import Batches, Ticket
 from app.net import Net
-from app.services import board, engine_orders, engine_state, watched
+from app.services import board, engine_orders, engine_state, heartbeat_calls, watched
 from app.services.board import Latest
 from app.services.engine_orders import Order
 from app.services.engine_state import Report, Span
@@ -246,6 +246,7 @@ class Engine:
                         polled_s, until = loop.time(), datetime.fromtimestamp(self._clock.wall(), UTC)
                         await self._reload(since - OVERLAP)
                         since = until
+                        await self.note_deafness()
                     if loop.time() - reconciled_s >= RECONCILE_S:
                         reconciled_s = loop.time()
                         await self.reconcile()
@@ -385,10 +386,18 @@ class Engine:
             logger.exception("a gap could not be stored")
 
     def _deaf(self) -> list[tuple[datetime, datetime]]:
-        spans = list(self._gaps)
+        """Return when a heartbeat could not have been heard, or kept."""
+        spans = [*self._gaps, *heartbeat_calls.refused()]
         if self.recorder.failing_since_ms is not None:
             spans.append((self.recorder.failing_since_ms, self._clock.now_ms))
         return [(_at(start_ms), _at(end_ms)) for start_ms, end_ms in spans]
+
+    async def note_deafness(self) -> None:
+        """Store when calls of heartbeats could not be written, as soon as the database takes that."""
+        for span in heartbeat_calls.refused():
+            await engine_state.note_gap(*span, self._region)
+            self._gaps.append(span)
+            heartbeat_calls.forget_refused([span])
 
     # Checks.
 

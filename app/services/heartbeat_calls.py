@@ -4,7 +4,7 @@ what was answered is kept, and a thousand jobs that end on the minute cost a few
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.db import transaction
 from app.models import Heartbeat, HeartbeatCall, Monitor
 from app.services import engine_orders
+from app.services.engine_state import Span
 from app.services.errors import NotFound
 from app.services.heartbeats import KEPT
 
@@ -22,6 +23,7 @@ MAX_TEXT_CHARS = 10_000
 GATHER_S = 0.004  # how long a first call waits for others
 BATCH = 500
 MAX_KEY_CHARS = 40
+_TOGETHER_MS = 60_000  # refusals so close to each other are one span
 
 
 class Said(StrEnum):
@@ -53,6 +55,7 @@ class _Inbox:
 
 
 _inbox: _Inbox | None = None
+_refused: list[Span] = []  # oldest first
 
 
 async def receive(key: str, said: Said, exit_code: int = 0, text: str = "", *, at_ms: int | None = None) -> None:
@@ -95,6 +98,7 @@ async def _write_all(inbox: _Inbox) -> None:
             try:
                 known = await _write(batch)
             except Exception as error:  # whatever the database raises is each caller's to tell
+                _refuse(min(call.at_ms for call in batch), time.time_ns() // 1_000_000)
                 for call in batch:
                     if not call.written.done():  # its client may be gone
                         call.written.set_exception(error)
@@ -106,6 +110,22 @@ async def _write_all(inbox: _Inbox) -> None:
                 await engine_orders.beat(monitor_id)
     finally:
         inbox.writer = None
+
+
+def _refuse(from_ms: int, to_ms: int) -> None:
+    if _refused and _refused[-1][1] >= from_ms - _TOGETHER_MS:
+        from_ms = min(_refused.pop()[0], from_ms)
+    _refused.append((from_ms, to_ms))
+
+
+def refused() -> list[Span]:
+    """Return when this process could not write calls down, as (from, to) in ms since 1970, oldest first: none is missed for that."""
+    return list(_refused)
+
+
+def forget_refused(spans: Collection[Span]) -> None:
+    """Forget those spans: they are kept elsewhere."""
+    _refused[:] = [span for span in _refused if span not in spans]
 
 
 async def _write(batch: Sequence[_Waiting]) -> dict[str, int]:
