@@ -520,7 +520,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def engine_on_real_time() -> AsyncIterator[tuple[Engine, list[asyncio.Future[None]]]]:
+async def engine_on_real_time() -> AsyncIterator[tuple[Engine, Sequence[asyncio.Future[None]]]]:
     async with Net(AddressPolicy("private"), user_agent="test") as net, asyncio.timeout(30):
         made = Engine(net, net)
         works = [asyncio.ensure_future(work()) for work in made.works().values()]
