@@ -64,8 +64,9 @@ export const CellStatus = ({ place }) => h(Status, { text: useCell(place) });
 
 // One path a kind: fifty rows of twenty-eight rectangles would be most of the page.
 export const CheckBars = ({ text }) => {
-  const { bars } = read(text);
-  if (!bars) return h("span", { className: "s f" }, "no check yet");
+  const { bars, status } = read(text);
+  // Just after a start the earlier checks are still being read.
+  if (!bars) return h("span", { className: "s f" }, status === "up" || status === "degraded" || status === "down" ? "–" : "no check yet");
   const paths = {}, counts = {};
   const start = BARS - bars.length;
   for (let index = 0; index < bars.length; index++) {

@@ -25,7 +25,7 @@ _Token = Annotated[str, Form(max_length=200)]
 _MAY = {
     Role.ADMIN: "Admins manage members, tokens, secrets and the workspace itself.",
     Role.EDITOR: "Editors start scans and keep secrets.",
-    Role.VIEWER: "Viewers read scans and their reports.",
+    Role.VIEWER: "Viewers read scans, monitors and incidents.",
 }
 
 
