@@ -3,6 +3,9 @@
 Checks of monitors at 60 s go through the same steps as in the product: settled every eight seconds, hours sealed, days rolled up, old ones
 forgotten by the default retention. By default six hours of 1,000 monitors: what is kept of a year is worked out from these. The bare
 limit is the same rows appended to a table of SQLite with nothing else.
+
+`year [MONITORS]` makes a whole year instead, of 20 monitors by default: hours are stored sealed, by what seals them, days are rolled up
+and old ones forgotten as in the product. Of the hours themselves 2,000 are made, and each monitor gets one of them by chance.
 """
 
 import asyncio
@@ -19,6 +22,7 @@ _DATA = tempfile.TemporaryDirectory(prefix="seamwatch-bench-")
 os.environ |= {"SEAMWATCH_DATA_DIR": _DATA.name, "SEAMWATCH_ENV_FILE": os.devnull}
 
 from app import db, migrations  # noqa: E402
+from app.core import results  # noqa: E402
 from app.core.exchange import Timing  # noqa: E402
 from app.core.incident import Outcome, Standing, State  # noqa: E402
 from app.core.results import HOUR_MS, Cause, Result  # noqa: E402
@@ -58,6 +62,57 @@ async def steps_ms(steps: object) -> float:
         longest = max(longest, time.process_time() - begun)
         begun = time.process_time()
     return longest * 1000
+
+
+async def year(monitors: int) -> None:
+    await migrations.upgrade()
+    dice, path, cpu_s = random.Random(7), Path(_DATA.name) / "seamwatch.db", time.process_time()
+    pool = []
+    for _ in range(2_000):
+        made = history._Hour(0)
+        for minute in range(60):
+            total = dice.lognormvariate(4.2, 0.5)
+            timing = Timing(0.3, round(total * 0.2, 1), round(total * 0.4, 1), round(total * 0.9, 1), round(total, 1))
+            body, due_ms = bytearray(), minute * 60_000 + dice.randrange(3)
+            results.append(body, Result(due_ms, Outcome.UP, Cause.NONE, 200, timing), due_ms)
+            made.add(due_ms, bytes(body))
+        pool.append(made)
+    last, largest = FIRST_HOUR + 366 * 24, 0
+    for hour in range(FIRST_HOUR, last):
+        for place in range(1, monitors + 1, history._SLICE):
+            await history._seal_some(hour, {(one, 0): dice.choice(pool) for one in range(place, min(place + history._SLICE, monitors + 1))})
+        if hour % 24 == 23:
+            await steps_ms(history.roll_day(hour // 24))
+            await steps_ms(history.forget(hour, Retention()))
+            largest = max(largest, path.stat().st_size)
+    cpu_s = time.process_time() - cpu_s
+    windows = {
+        "24 h of results": lambda session: history.results_between(session, 7, (last - 24) * HOUR_MS, last * HOUR_MS),
+        "7 days of results": lambda session: history.results_between(session, 7, (last - 168) * HOUR_MS, last * HOUR_MS),
+        "90 days of hours": lambda session: history.hours_between(session, 7, last - 90 * 24, last),
+        "a year of days": lambda session: history.days_between(session, 7, last // 24 - 366, last // 24),
+    }
+    times = {name: [await window_ms(read) for _ in range(5)] for name, read in windows.items()}
+    await db.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        counts = {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("check_chunk", "check_hour", "check_day")
+        }
+    size = path.stat().st_size
+    print(
+        f"a year of {monitors} monitors at 60 s: {size / 1e6:.1f} MB, {size / monitors / 1e6:.3f} MB a monitor,"
+        f" {size / (monitors * 366 * 1440):.2f} B for each check of the year; at most {largest / 1e6:.1f} MB\n"
+        f"  rows {counts}; {cpu_s:.0f} s of CPU\n"
+        + "\n".join(f"  {name}: first {took[0]:.1f} ms, then {min(took):.1f} ms" for name, took in times.items())
+    )
+
+
+async def window_ms(read: object) -> float:
+    begun = time.perf_counter()
+    async with db.reading() as session:
+        await read(session)  # pyright: ignore[reportCallIssue]
+    return (time.perf_counter() - begun) * 1000
 
 
 async def main() -> None:
@@ -105,12 +160,6 @@ async def main() -> None:
     overhead = path.stat().st_size / sum(size for size, _ in sizes.values())
     year = 1000 * (7 * 24 * chunk + 90 * 24 * hour_row + 366 * day_row) * overhead / 1e6
 
-    async def window_ms(read: object) -> float:
-        begun = time.perf_counter()
-        async with db.reading() as session:
-            await read(session)  # pyright: ignore[reportCallIssue]
-        return (time.perf_counter() - begun) * 1000
-
     windows = {
         "24 h of results": lambda session: history.results_between(session, 7, (last - 24) * HOUR_MS, last * HOUR_MS),
         "90 days of hours": lambda session: history.hours_between(session, 7, last - 90 * 24, last),
@@ -140,5 +189,8 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    if sys.argv[1:2] == ["year"]:
+        asyncio.run(year(int(sys.argv[2]) if len(sys.argv) > 2 else 20))
+    else:
+        asyncio.run(main())
     _DATA.cleanup()
