@@ -191,7 +191,8 @@ def read_timeout(seconds: object, kind: Kind | None, interval_ms: int | None) ->
     longest_s = longest_timeout_s(kind)
     timeout_ms = milliseconds(seconds, "timeout_s", MIN_TIMEOUT_S, longest_s)
     if interval_ms is not None and timeout_ms > interval_ms:
-        raise Invalid("timeout_s", f"The timeout is longer than the interval of {interval_ms / 1000:g} s. A check ends before the next is due.")
+        text = f"The timeout is longer than the interval of {interval_ms / 1000:g} s. A check ends before the next is due."
+        raise Invalid("timeout_s", text)
     return timeout_ms
 
 
