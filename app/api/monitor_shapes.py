@@ -124,7 +124,7 @@ class Incident(Answer):
     text: str = Field(examples=["No answer within 10 s."])
     opened_at: datetime
     closed_at: datetime | None
-    closed_by: str = Field(description="`check`, `paused` or `deleted`; empty while it is open.")
+    closed_by: str = Field(description="`check`, `maintenance`, `paused` or `deleted`; empty while it is open.")
 
 
 class MonitorListed(Answer):

@@ -2,7 +2,8 @@
 
 A check's outcome is a vote. Only what says something about the watched thing votes: an outcome that is unknown (our own network was
 down), and results within a maintenance window, are kept but leave everything as it is. So do missing checks: a process that was not
-running has seen nothing.
+running has seen nothing. An incident that is open when maintenance begins ends with it, for whoever is at work on it knows; what still
+fails afterwards opens one anew.
 """
 
 from dataclasses import dataclass, replace
@@ -57,6 +58,9 @@ STEPS: dict[tuple[Standing, Standing], Step] = {
     (Standing.DOWN, Standing.DEGRADED): Step.EASE,
     (Standing.DEGRADED, Standing.UP): Step.CLOSE,
     (Standing.DOWN, Standing.UP): Step.CLOSE,
+    # Maintenance began.
+    (Standing.DEGRADED, Standing.PENDING): Step.CLOSE,
+    (Standing.DOWN, Standing.PENDING): Step.CLOSE,
 }
 
 
@@ -110,6 +114,8 @@ def decide(state: State, outcome: Outcome, at: datetime, thresholds: Thresholds,
         at: when the check was due; outcomes are given in this order.
         counts: False in a maintenance window.
     """
+    if not counts and state.standing in (Standing.DEGRADED, Standing.DOWN):
+        return Decision(State(since=at), STEPS[state.standing, Standing.PENDING])
     if not counts or not outcome.votes:
         return Decision(state)
     votes = (state.votes + _DIGITS[outcome])[-thresholds.window :]

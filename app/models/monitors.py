@@ -186,7 +186,7 @@ class Incident(SQLModel, table=True):
     text: str = Field(default="", sa_column=Column(Text, nullable=False))  # why, in a sentence
     opened_at: datetime
     closed_at: datetime | None = None
-    closed_by: str = Field(default="", max_length=16)  # "check", "paused", "deleted"
+    closed_by: str = Field(default="", max_length=16)  # "check", "maintenance", "paused", "deleted"
 
 
 class Notice(SQLModel, table=True):

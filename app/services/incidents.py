@@ -53,7 +53,7 @@ class IncidentRow:
     text: str  # why, in a sentence
     opened_at: datetime
     closed_at: datetime | None
-    closed_by: str  # "check", "paused", "deleted"; "" while it is open
+    closed_by: str  # "check", "maintenance", "paused", "deleted"; "" while it is open
 
 
 def row(incident: Incident, monitor_id: str, monitor: str, kind: str) -> IncidentRow:

@@ -150,7 +150,9 @@ async def _step(db: AsyncSession, entry: Settled, step: Step) -> None:
     elif step is Step.WORSEN:
         incident.severity, incident.cause, incident.text = Standing.DOWN.value, entry.result.cause, _storable(entry.text)
     elif step is Step.CLOSE:
-        incident.closed_at, incident.closed_by = at, "check"
+        incident.closed_at, incident.closed_by = at, "maintenance" if entry.result.maintained else "check"
+        if entry.result.maintained:
+            return  # nothing is well again, so nobody is told
     await db.flush()
     assert incident.id is not None
     notice = {"workspace_id": entry.workspace_id, "incident_id": incident.id, "step": step.value, "due_ms": entry.result.due_ms}

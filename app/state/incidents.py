@@ -24,7 +24,7 @@ from app.state.shown import PAGE_ROWS, counted, iso, sign_in_path, when
 PATH = "/incidents"
 _LOOK_S = 3  # so often what is shown is read again while the page is open
 _reads: SharedReads[tuple[Page[IncidentRow], NavCounts]] = SharedReads()
-_ENDED = {"paused": "The monitor was paused", "deleted": "The monitor was deleted"}
+_ENDED = {"paused": "The monitor was paused", "deleted": "The monitor was deleted", "maintenance": "Maintenance began"}
 
 
 @dataclass(frozen=True, slots=True)

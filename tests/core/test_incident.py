@@ -64,6 +64,16 @@ def test_results_in_a_maintenance_window_leave_everything_as_it_is():
     assert decide(state, Outcome.DOWN, START, Thresholds(), counts=False) == Decision(state)
 
 
+@pytest.mark.parametrize("before", ["xx", "ww"])
+def test_an_open_incident_ends_when_maintenance_begins_and_what_still_fails_opens_one_anew(before: str):
+    state = run(before, Thresholds())[-1].state
+    began = decide(state, Outcome.DOWN, START, Thresholds(), counts=False)
+    assert began == Decision(State(Standing.PENDING, START), Step.CLOSE)
+    assert decide(began.state, Outcome.DOWN, START, Thresholds(), counts=False) == Decision(began.state)
+    first = decide(began.state, Outcome.DOWN, START, Thresholds())
+    assert (first.step, decide(first.state, Outcome.DOWN, START, Thresholds()).step) == (None, Step.OPEN)
+
+
 @pytest.mark.parametrize(("down", "down_of", "up", "up_of"), [(0, 1, 1, 1), (3, 2, 1, 1), (1, 21, 1, 1), (1, 1, 0, 1), (1, 1, 2, 1)])
 def test_thresholds_that_cannot_be_met_are_refused(down: int, down_of: int, up: int, up_of: int):
     with pytest.raises(ValueError, match="is not possible"):

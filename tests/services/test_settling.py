@@ -127,3 +127,19 @@ async def test_pausing_ends_an_open_incident_without_a_notice(cast: Cast):
     assert (incident.closed_by, len(await rows(Notice))) == ("paused", 1)
     async with db.reading() as session:
         assert (await session.exec(select(func.count()).select_from(Monitor).where(Monitor.standing == "pending"))).one() == 1
+
+
+async def test_an_incident_that_is_open_when_maintenance_begins_ends_untold(cast: Cast):
+    monitor = await add_monitor(cast)
+    (failed,) = settled(monitor, "x")
+    await settle([failed])
+    at = datetime.fromtimestamp((START_MS + 60_000) / 1000, UTC)
+    decision = decide(failed.state, Outcome.DOWN, at, Thresholds(1, 1, 1, 1), counts=False)
+    result = Result(START_MS + 60_000, Outcome.DOWN, Cause.TIMEOUT, maintained=True)
+    await settle([Settled(failed.monitor_id, failed.workspace_id, result, decision.state, True, decision.step)])
+    async with db.reading() as session:
+        (incident,) = (await session.exec(select(Incident))).all()
+        notices = (await session.exec(select(Notice.step))).all()
+        stored = await session.get_one(Monitor, monitor.id)
+    assert (incident.closed_at, incident.closed_by, stored.standing) == (at, "maintenance", "pending")
+    assert list(notices) == ["open"]
