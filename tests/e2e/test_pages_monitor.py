@@ -88,6 +88,7 @@ async def test_a_monitor_is_tried_added_checked_found_down_deleted_and_brought_b
 async def test_fields_at_fault_are_named_and_what_was_typed_stays(seamwatch: Running, owner: Page):
     await owner.goto("/monitors/new?kind=flow")
     await owner.get_by_role("button", name="Add step").click()
+    await expect(owner.get_by_label("Address", exact=True)).to_have_count(2)
     await owner.get_by_label("Address", exact=True).nth(0).fill("http://127.0.0.1:9/login")
     await owner.get_by_label("Address", exact=True).nth(1).fill("nowhere")
     await owner.get_by_role("button", name="Move Step 2 up").click()
