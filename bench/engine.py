@@ -150,7 +150,7 @@ async def steady(monitors: int, interval_s: int, seconds: int, url: str, profile
         cpu_s = time.process_time() - cpu_s
         if profile:
             profiler.disable()
-            profiler.dump_stats("/tmp/engine.prof")
+            profiler.dump_stats(Path(tempfile.gettempdir()) / "engine.prof")
         passed_s = time.monotonic() - begun_s
         delays = sorted(engine.stats.delays_ms)
         checks, resident = len(delays), resident_mb()
