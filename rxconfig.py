@@ -30,6 +30,5 @@ config = rx.Config(
     telemetry_enabled=False,
     show_built_with_reflex=False,
     frontend_lazy_bundled_libraries=True,
-    plugins=[rx.plugins.RadixThemesPlugin(theme=rx.theme(gray_color="slate", accent_color="blue", radius="medium", scaling="95%"))],
     disable_plugins=[rx.plugins.SitemapPlugin],
 )
