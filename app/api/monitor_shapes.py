@@ -163,6 +163,9 @@ class Monitor(MonitorWritten):
     group: str = Field(examples=["Shop / Checkout"])
     parent: str
     incident: Incident | None
+    worse: bool = Field(
+        description="Of a skew or scan monitor: whether what it found last is worse than what it compares with, and can be accepted."
+    )
     heartbeat_url: str = Field(description="Where a heartbeat is called; empty for other kinds, and for who may not change it.")
     made_secrets: list[str] = Field(description="Names under which this change put secrets into the vault.")
 

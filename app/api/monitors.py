@@ -22,7 +22,7 @@ from app.api.monitor_shapes import (
     TryAsked,
 )
 from app.api.shapes import Id, PageNumber, Pages
-from app.services import heartbeats, monitors, overview, trying
+from app.services import heartbeats, monitor_baselines, monitors, overview, trying
 from app.services.access import Action, require
 from app.services.overview import Filter
 
@@ -186,6 +186,14 @@ async def clone_monitor(actor: WritesMonitors, response: Response, id: Id) -> Co
 async def check_now(actor: WritesMonitors, id: Id) -> None:  # noqa: A002
     """Beside the schedule; what it finds stands among the results in a moment."""
     await monitors.check_now(actor, id)
+
+
+@router.post(
+    "/{id}/accept", status_code=204, summary="Take this as the new normal", operation_id="accept_monitor", responses=answers(404, 409)
+)
+async def accept_monitor(actor: WritesMonitors, id: Id) -> None:  # noqa: A002
+    """A skew or scan monitor whose `worse` is true compares with what it found last from now on, and is checked soon."""
+    await monitor_baselines.accept(actor, id)
 
 
 @router.post("/{id}/address", summary="Give a heartbeat a new address", operation_id="rotate_heartbeat", responses=answers(404))

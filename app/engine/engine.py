@@ -5,6 +5,7 @@ database: after a crash it is loaded anew, and votes that were not stored are ca
 """
 
 import asyncio
+import gc
 import heapq
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -58,6 +59,7 @@ class _Held:
 
     watched: Watched
     stored: State  # as the database has it
+    baseline: str  # what it remembers, as the database has it
     windows: tuple[Window, ...] | None = None  # that are for it; None: not looked up yet
     newest: Outcome | None = None  # what its last check found
     newest_s: float = float("-inf")  # when that began (monotonic)
@@ -119,6 +121,9 @@ class Engine:
 
     async def run(self) -> None:
         await self.begin()
+        # What stands now stays: the collector, which stops everything, would walk all of it again and again for nothing.
+        gc.collect()
+        gc.freeze()
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._schedule(), name="schedule of checks")
             parts.create_task(self._obey(), name="orders to the engine")
@@ -197,20 +202,24 @@ class Engine:
             return False
         held, begins = self._held.get(monitor.id), False
         if held is None:
-            self._held[monitor.id] = _Held(monitor, monitor.state)
+            self._held[monitor.id] = _Held(monitor, monitor.state, monitor.remembered)
             begins = _never_checked(monitor)
             board.put(monitor.id, Cell(monitor.state.standing.value, _seconds(monitor.state.since)))
         else:
             before = held.watched
+            rebased = monitor.remembered != held.baseline  # somebody took what was found as the new normal
+            held.baseline = monitor.remembered
             if (monitor.state.standing, monitor.state.since) == (held.stored.standing, held.stored.since):
-                monitor.state, monitor.unknown_since, monitor.remembered = before.state, before.unknown_since, before.remembered
+                monitor.state, monitor.unknown_since = before.state, before.unknown_since
+                if not rebased:
+                    monitor.remembered = before.remembered
             else:
                 held.stored = monitor.state
                 held.undecided = 0
                 held.version += 1
                 self.recorder.discard_decisions(monitor.id)
                 begins = monitor.state == State()
-            if (before.check, before.upside_down) != (monitor.check, monitor.upside_down):
+            if rebased or (before.check, before.upside_down) != (monitor.check, monitor.upside_down):
                 held.version += 1
             if before.check != monitor.check:
                 monitor.remembered = ""  # it was about something else
@@ -495,6 +504,8 @@ class Engine:
             held = self._held.get(entry.monitor_id)
             if held is None or entry.monitor_id in gone:
                 continue
+            if entry.remembered is not None:
+                held.baseline = entry.remembered
             if entry.changed:
                 turned = entry.state.standing is not held.stored.standing
                 held.stored = entry.state

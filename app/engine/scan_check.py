@@ -1,17 +1,17 @@
 """The whole scan as a check: what became worse since the last good report is a failure.
 
 The first report is the baseline. One without anything worse takes its place; while something is worse it stays, so that the failure
-lasts until it is mended, and not for one run.
+lasts until it is mended or somebody takes it as the new normal, and not for one run.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from app.core import comparison, drift, placeholders
+from app.core.baselines import ScanBaseline
 from app.core.checked import Checked
 from app.core.checks import ScanCheck
 from app.core.exchange import Failure, Timing
@@ -32,14 +32,6 @@ MAX_AT_ONCE = 2  # a scan reads bundles, which takes CPU that other checks need
 WAIT_S = 8.0  # for a place among these; with it and the scan's own limit a check ends within 70 s
 
 _places: WeakKeyDictionary[Net, asyncio.Semaphore] = WeakKeyDictionary()
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    report: str  # the baseline, packed
-    scan: str  # its id
-    seen: str = ""  # digest of what was worse in the run before; "" when nothing was
-    last: str = ""  # id of the report that showed it
 
 
 async def run(check: ScanCheck, tools: Tools, *, workspace_id: int, monitor_id: int | None = None, secrets: Iterable[str] = ()) -> Checked:
@@ -103,7 +95,7 @@ def _hidden(report: Report, request: ScanRequest, secrets: tuple[str, ...]) -> R
 
 
 async def _compared(check: ScanCheck, tools: Tools, found: Checked, report: Report, storing: _Storing) -> Checked:
-    memory = _load(tools.remembered)
+    memory = ScanBaseline.load(tools.remembered)
     baseline = await asyncio.to_thread(drift.unpack, memory.report) if memory else None
     if memory is None or baseline is None:
         return _with(found, report, await _new_baseline(report, storing))
@@ -124,11 +116,11 @@ async def _compared(check: ScanCheck, tools: Tools, found: Checked, report: Repo
     return _with(found, report, replace(memory, seen="", last=""))
 
 
-async def _new_baseline(report: Report, storing: _Storing) -> _Memory:
-    return _Memory(await asyncio.to_thread(drift.pack, report), await storing.keep(report))
+async def _new_baseline(report: Report, storing: _Storing) -> ScanBaseline:
+    return ScanBaseline(await asyncio.to_thread(drift.pack, report), await storing.keep(report))
 
 
-def _with(found: Checked, report: Report, memory: _Memory) -> Checked:
+def _with(found: Checked, report: Report, memory: ScanBaseline) -> Checked:
     """Add what is worth showing, and what the next run compares with."""
     facts = [("report", memory.last or memory.scan)]
     if memory.last:
@@ -139,14 +131,7 @@ def _with(found: Checked, report: Report, memory: _Memory) -> Checked:
         ("calls", f"{len(report.calls)}, of which browsers block {sum(call.allowed is False for call in report.calls)}"),
         *(("note", note) for note in report.site.notes[:5]),
     ]
-    return replace(found, facts=(*facts, *found.facts), remember=json.dumps(asdict(memory), separators=(",", ":")))
-
-
-def _load(text: str) -> _Memory | None:
-    try:
-        return _Memory(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
-        return None
+    return replace(found, facts=(*facts, *found.facts), remember=memory.dump())
 
 
 def _status(report: Report) -> int:

@@ -40,7 +40,7 @@ def page() -> rx.Component:
             ("error", _error()),
             rx.el.div(rx.el.h1("Monitor", class_name="vh"), rx.el.div(skeleton_rows("Loading the monitor", 10), class_name="card")),
         ),
-        _question(),
+        *_questions(),
         _menu(),
         notice(),
         current="/monitors",
@@ -88,10 +88,23 @@ def _menu() -> rx.Component:
     )
 
 
-def _question() -> rx.Component:
-    return confirmation(
+def _questions() -> list[rx.Component]:
+    accept = confirmation(
+        "accept-monitor",
+        shown=_State.asked == "accept",
+        question=rx.fragment("Take what ", _State.name, " found as the new normal?"),
+        consequence="From then on it is compared with that, and what is worse now is not told of again. The way back is to mend it.",
+        verb="Take as the new normal",
+        doing="Taking it…",
+        busy=_State.accepting,
+        on_keep=_State.keep,
+        on_confirm=_State.accept,
+        after="main",
+        keep="Not now",
+    )
+    delete = confirmation(
         "delete-monitor",
-        shown=_State.asked,
+        shown=_State.asked == "delete",
         question=rx.fragment("Delete ", _State.name, "?"),
         consequence="Its results, charts and incidents go too. For an hour it can be brought back; after that it is gone for good.",
         verb="Delete monitor",
@@ -101,6 +114,7 @@ def _question() -> rx.Component:
         on_confirm=_State.delete,
         after="main",
     )
+    return [accept, delete]
 
 
 # Other views.
@@ -156,6 +170,7 @@ def _monitor() -> rx.Component:
                 action=link_button("Incidents", href="/incidents", size="sm"),
             ),
         ),
+        rx.cond(_State.worse, _worse()),
         _tiles(),
         rx.el.div(
             rx.el.div(
@@ -167,6 +182,16 @@ def _monitor() -> rx.Component:
             class_name="mcols",
         ),
         class_name="stack monitor",
+    )
+
+
+def _worse() -> rx.Component:
+    """What a check of change found is worse than what it compares with: whoever meant it so says that here."""
+    return note(
+        "It found something worse than what it compares with.",
+        "Was that meant? Then take it as the new normal.",
+        glyph_name="degraded",
+        action=rx.cond(_State.may_change, button("Take this as the new normal", size="sm", on_click=_State.ask_accept)),
     )
 
 

@@ -1,20 +1,17 @@
 """Whether frontend and backend change together: which builds a page is served from, and what its API took away while they stayed."""
 
 import asyncio
-import base64
 import hashlib
-import json
 import re
 import time
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from app.core import api_shape
 from app.core.api_shape import ApiShape, Break
 from app.core.ask import Ask
+from app.core.baselines import SkewBaseline
 from app.core.checked import Checked
 from app.core.checks import SkewCheck
 from app.core.exchange import Exchange, Failure
@@ -29,7 +26,6 @@ SHELLS = 4  # requests of the page: a balancer between two builds shows both wit
 MAX_SCRIPTS = 12  # that are read where their names do not tell their content
 SCRIPT_BYTES = 3_000_000
 DOCUMENT_BYTES = 4_000_000
-MAX_REMEMBERED_CHARS = 100_000
 _HASHED = re.compile(r"[.\-_~](?=[\w-]*\d|[\w-]*[a-z][\w-]*[A-Z]|[\w-]*[A-Z][\w-]*[a-z])[\w-]{8,}\.(?:m?js|css)$", re.A)
 _PAGE = (("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),)
 
@@ -150,24 +146,25 @@ class _Looking:
         return Checked(Outcome.DOWN, Cause.ASSERTION, text, exchange.status, exchange.timing, exchanges=(exchange,))
 
     async def concluded(self, page: Exchange, builds: list[_Build], mixed: Checked | None, bundle: str, shape: ApiShape | None) -> Checked:
-        before = await asyncio.to_thread(_remembered, self.tools.remembered) if self.tools.remembered else None
+        before = await asyncio.to_thread(SkewBaseline.load, self.tools.remembered) if self.tools.remembered else None
         found = Checked(Outcome.UP, code=page.status, timing=page.timing)
         same = before is not None and bundle != "" and before.bundle == bundle
         known = before.shape if before is not None else None
-        keep = _Memory(bundle, shape, f"{self.tools.now:%Y-%m-%d %H:%M} UTC")
+        keep = SkewBaseline(bundle, shape, f"{self.tools.now:%Y-%m-%d %H:%M} UTC")
         broken: tuple[Break, ...] = ()
         if same and before is not None:
             # The API as it was when these scripts were first seen stays what it is compared with: of small steps none is overlooked.
             keep = replace(before, shape=known or shape)
             if known is not None and shape is not None:
                 broken = api_shape.breaks(known, shape)
+            keep = replace(keep, worse=shape if broken else None)
         if mixed is not None:
             # Which build the baseline would be of is chance.
             keep = before if before is not None else keep
             found = replace(found, outcome=mixed.outcome, cause=mixed.cause, text=mixed.text)
         elif broken:
             found = await self._drifted(found, broken, builds[0], keep.since)
-        remember = await asyncio.to_thread(_packed, keep)
+        remember = await asyncio.to_thread(keep.dump)
         return replace(found, exchanges=tuple(self.exchanges), facts=self._facts(builds, keep, shape, broken), remember=remember)
 
     async def _drifted(self, found: Checked, broken: tuple[Break, ...], build: _Build, since: str) -> Checked:
@@ -180,7 +177,7 @@ class _Looking:
         return replace(found, outcome=Outcome.DOWN if called else Outcome.DEGRADED, cause=Cause.ASSERTION, text=text)
 
     def _facts(
-        self, builds: list[_Build], keep: "_Memory", shape: ApiShape | None, broken: tuple[Break, ...]
+        self, builds: list[_Build], keep: SkewBaseline, shape: ApiShape | None, broken: tuple[Break, ...]
     ) -> tuple[tuple[str, str], ...]:
         facts = [("scripts", f"{len(builds[0].scripts)}, the same since {keep.since}" if builds[0].scripts else "none of its own")]
         if shape is not None:
@@ -219,37 +216,3 @@ def _is_called(operation: str, texts: Iterable[bytes]) -> bool:
 def _shown(url: str) -> str:
     path = urlsplit(url).path
     return path if len(path) <= 100 else f"…{path[-99:]}"
-
-
-# What is remembered: one small text, the same for the same state, so that it is written when something changed.
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    bundle: str
-    shape: ApiShape | None
-    since: str
-
-
-def _packed(memory: _Memory) -> str:
-    values: dict[str, Any] = {"bundle": memory.bundle, "since": memory.since}
-    if memory.shape is not None:
-        values["api"] = api_shape.dump(memory.shape)
-    text = _pack(values)
-    if len(text) > MAX_REMEMBERED_CHARS and memory.shape is not None:
-        # Of a very large API the operations alone.
-        values["api"] = api_shape.dump(memory.shape, whole=False)
-        text = _pack(values)
-    return text
-
-
-def _pack(values: dict[str, Any]) -> str:
-    return base64.b64encode(zlib.compress(json.dumps(values, separators=(",", ":")).encode(), 9)).decode()
-
-
-def _remembered(text: str) -> _Memory | None:
-    try:
-        values = json.loads(zlib.decompress(base64.b64decode(text)))
-        return _Memory(values["bundle"], api_shape.load(values["api"]) if "api" in values else None, values["since"])
-    except (ValueError, KeyError, TypeError, zlib.error):
-        return None

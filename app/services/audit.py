@@ -82,6 +82,7 @@ class Did(StrEnum):
     MONITOR_RESUMED = "monitor.resumed"
     MONITOR_DELETED = "monitor.deleted"
     MONITOR_RESTORED = "monitor.restored"
+    MONITOR_ACCEPTED = "monitor.accepted"  # what a check of change found last is what it compares with from now on
     SITE_ADDED = "site.added"
     SITE_CHANGED = "site.changed"
     SITE_DELETED = "site.deleted"
@@ -139,6 +140,7 @@ WORDS: dict[Did, str] = {
     Did.MONITOR_RESUMED: "resumed a monitor",
     Did.MONITOR_DELETED: "deleted a monitor",
     Did.MONITOR_RESTORED: "restored a monitor",
+    Did.MONITOR_ACCEPTED: "took what a monitor found as the new normal",
     Did.SITE_ADDED: "added a site",
     Did.SITE_CHANGED: "changed a site",
     Did.SITE_DELETED: "deleted a site",

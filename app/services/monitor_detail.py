@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core import checks
+from app.core.baselines import is_worse
 from app.core.cell import Cell
 from app.core.checks import BadCheck, Check, Kind
 from app.core.incident import Standing
@@ -40,6 +41,7 @@ class MonitorDetail:
     cell: Cell
     incident: IncidentRow | None  # the open one
     heartbeat_url: str  # where it is called; "" for other kinds, and for those who may not change it
+    worse: bool  # of a check of change: whether it found something worse than its baseline, which can be taken as the new one
     may_change: bool
     made_secrets: tuple[str, ...] = ()  # names under which secrets of this change were put into the vault
 
@@ -151,6 +153,7 @@ async def detail_of(db: AsyncSession, actor: Actor, row: Monitor, made_secrets: 
         cell=cell,
         incident=incidents.row(incident, row.public_id, row.name, row.kind) if incident else None,
         heartbeat_url=f"{settings().backend_url}/ping/{key}" if key else "",
+        worse=is_worse(row.kind, row.remembered),
         may_change=may_change,
         made_secrets=made_secrets,
     )

@@ -9,7 +9,7 @@ import reflex as rx
 from app.core import checks, described
 from app.core.cell import parse
 from app.core.checks import BadCheck, Kind
-from app.services import board, incidents, maintenance, monitor_history, monitors
+from app.services import board, incidents, maintenance, monitor_baselines, monitor_history, monitors
 from app.services.errors import NotFound, SeamwatchError, Unauthenticated
 from app.services.monitor_detail import MonitorDetail
 from app.state.exchange_view import FindingView, RunView, finding_view, run_view
@@ -76,6 +76,7 @@ class MonitorState(rx.State):
 
     incident: rx.Field[str] = rx.field("")  # why the open one was opened
     degraded: rx.Field[bool] = rx.field(False)  # whether the open one is no worse than that
+    worse: rx.Field[bool] = rx.field(False)  # whether what it found can be taken as the new normal
     tiles: rx.Field[Tiles] = rx.field(default_factory=Tiles)
     window: rx.Field[str] = rx.field("")  # "" until it is known how old the monitor is
     latency: rx.Field[LatencyView] = rx.field(default_factory=LatencyView)
@@ -101,8 +102,9 @@ class MonitorState(rx.State):
     rhythms: rx.Field[Rhythms] = rx.field(default_factory=Rhythms)
 
     checking: rx.Field[bool] = rx.field(False)
-    asked: rx.Field[bool] = rx.field(False)  # whether the question before deleting is open
+    asked: rx.Field[str] = rx.field("")  # the question that is open: "delete", "accept"
     deleting: rx.Field[bool] = rx.field(False)
+    accepting: rx.Field[bool] = rx.field(False)
 
     _before: rx.Field[list[int | None]] = rx.field(default_factory=lambda: [None])  # where each page of results begins
     _next: int | None = None
@@ -122,7 +124,8 @@ class MonitorState(rx.State):
             self.monitor_id = monitor_id
         window = str(self.router.url.query_parameters.get("window") or "")
         self.window = window if window in WINDOWS else self.window
-        self.asked = self.deleting = self.checking = False
+        self.asked = ""
+        self.deleting = self.accepting = self.checking = False
         return await self._read()
 
     async def _read(self):
@@ -161,6 +164,7 @@ class MonitorState(rx.State):
         self.line = address_line(check, detail)
         self.paused, self.may_change = detail.paused_at is not None, detail.may_change
         self.incident = detail.incident.text or "It failed." if detail.incident else ""
+        self.worse = detail.worse
         self.heartbeat_url = detail.heartbeat_url
         cron = str(draft.check.get("cron") or "") if draft.kind == Kind.HEARTBEAT else ""
         self.examples = examples(detail.heartbeat_url, cron) if detail.heartbeat_url else []
@@ -198,6 +202,8 @@ class MonitorState(rx.State):
             listed = await incidents.list_(actor, 1, False, self.monitor_id)
             self.incidents = [incident_view(row, now) for row in listed.items[:_INCIDENTS]]
             self.incident = next((row.text or "It failed." for row in listed.items if row.closed_at is None), "")
+            if self.kind in (Kind.SKEW, Kind.SCAN):
+                self.worse = await monitor_baselines.can_accept(actor, self.monitor_id)
             if self.kind == Kind.HEARTBEAT:
                 calls = await monitor_history.calls(actor, self.monitor_id)
                 self.calls, self.rhythms = [call_view(call, now) for call in calls[:_CALLS]], rhythms(calls, self._check, now)
@@ -355,17 +361,40 @@ class MonitorState(rx.State):
     @rx.event
     @signed_in
     async def ask(self):
-        self.asked = True
+        self.asked = "delete"
+
+    @rx.event
+    @signed_in
+    async def ask_accept(self):
+        self.asked = "accept" if self.worse else ""
 
     @rx.event
     @signed_in
     async def keep(self):
-        self.asked = False
+        self.asked = ""
+
+    @rx.event
+    @signed_in
+    async def accept(self):
+        """Take what was found last as the new normal."""
+        if self.asked != "accept":
+            return  # a second click
+        self.accepting = True
+        yield
+        self._pressed_s = int(time.time())
+        try:
+            await monitor_baselines.accept(await actor_of(self), self.monitor_id)
+        except SeamwatchError as error:
+            yield refused(error, self._path())
+        else:
+            self.worse, self.checking = False, not self.paused
+            yield [done("This is the new normal. A check follows."), MonitorState.give_up_waiting]
+        self.asked, self.accepting = "", False
 
     @rx.event
     @signed_in
     async def delete(self):
-        if not self.asked:
+        if self.asked != "delete":
             return  # a second click
         self.deleting = True
         yield
@@ -375,7 +404,7 @@ class MonitorState(rx.State):
             yield refused(error, self._path())
         else:
             self.view, self.title, self.icon = "deleted", f"{self.name} deleted · Seamwatch", "favicon"
-        self.asked = self.deleting = False
+        self.asked, self.deleting = "", False
 
     @rx.event
     @signed_in

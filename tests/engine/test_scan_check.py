@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from app import db
 from app.core import drift
+from app.core.baselines import ScanBaseline
 from app.core.checked import Checked
 from app.core.checks import ScanCheck
 from app.core.comparison import compare
@@ -17,11 +18,11 @@ from app.core.findings import Severity
 from app.core.incident import Outcome
 from app.core.results import Cause
 from app.engine import scan_check
-from app.models import Scan
+from app.models import Monitor, Scan
 from app.net import Net
 from app.probes.filled import run_filled
 from app.probes.tools import Tools
-from app.services import monitor_scans, scan_queue, scans
+from app.services import monitor_baselines, monitor_scans, scan_queue, scans
 from app.services.scan_form import ScanForm
 from tests.conftest import Cast
 from tests.engine.test_scan import http_answer, site, spa
@@ -101,6 +102,28 @@ async def test_a_verdict_that_changed_for_the_worse_stays_a_failure_until_it_is_
         assert len(comparison.difference.calls_changed) == 1
 
 
+async def test_what_is_accepted_is_what_the_next_scan_is_compared_with(net: Net, cast: Cast):
+    answers = Api()
+    async with site(answers) as api, site(spa(ITEMS % api.url)) as page:
+        run = Run(net, cast, f"{page.url}/", fail_on="critical")
+        await run.again()
+        answers.cors = False
+        worse = await run.again()
+        async with db.transaction() as session:
+            row = Monitor(
+                id=7, workspace_id=cast.alice.workspace_id, name="Scan", kind="scan", configuration="{}", remembered=run.remembered
+            )
+            session.add(row)
+        assert await monitor_baselines.can_accept(cast.bob, row.public_id)
+        await monitor_baselines.accept(cast.bob, row.public_id)
+        async with db.reading() as session:
+            run.remembered = (await session.exec(select(Monitor.remembered))).one()
+        assert not await monitor_baselines.can_accept(cast.bob, row.public_id)
+        normal = await run.again()
+        assert (normal.outcome, facts(normal)["report"]) == (Outcome.UP, facts(worse)["report"])
+        assert len(await stored()) == 2
+
+
 async def test_reports_of_monitors_are_no_ones_quota_and_only_the_newest_are_kept(net: Net, cast: Cast, configure: pytest.MonkeyPatch):
     configure.setenv("SEAMWATCH_SCANS_PER_HOUR", "1")
     configure.setattr(monitor_scans, "MAX_KEPT", 2)
@@ -143,7 +166,7 @@ async def test_a_secret_in_the_address_is_neither_in_the_report_nor_remembered(n
         run = Run(net, cast, f"{page.url}/?token=s3cr3t-in-the-address")
         found = await run.again()
     text = await scans.report_json_text(cast.alice, facts(found)["report"])
-    remembered = drift.unpack(scan_check._load(found.remember).report)  # pyright: ignore[reportOptionalMemberAccess]
+    remembered = drift.unpack(ScanBaseline.load(found.remember).report)  # pyright: ignore[reportOptionalMemberAccess]
     assert "s3cr3t" not in text + repr(found) + repr(remembered)
 
 
@@ -154,7 +177,7 @@ async def test_a_stored_secret_is_put_into_the_address_and_taken_out_of_everythi
         found = await run_filled(check, Tools(net, 10, datetime.now(UTC)), {"PREVIEW": "vaulted-s3cr3t"}, probe=probe)
         assert any("vaulted-s3cr3t" in path for _, path, _ in page.asked)
     assert found.outcome is Outcome.UP
-    remembered = drift.unpack(scan_check._load(found.remember).report)  # pyright: ignore[reportOptionalMemberAccess]
+    remembered = drift.unpack(ScanBaseline.load(found.remember).report)  # pyright: ignore[reportOptionalMemberAccess]
     stored_text = await scans.report_json_text(cast.alice, facts(found)["report"])
     detail = await scans.get(cast.alice, facts(found)["report"])
     assert "vaulted-s3cr3t" not in repr(found) + repr(remembered) + stored_text + repr(detail)
@@ -200,4 +223,4 @@ def test_what_is_remembered_is_small_and_survives_damage():
     assert len(packed) < 3_000
     assert drift.unpack(packed[:-20]) is None
     assert drift.unpack("not even that") is None
-    assert scan_check._load("{}") is None
+    assert ScanBaseline.load("{}") is None

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.core import baselines
+from app.core.baselines import SkewBaseline, is_worse
 from app.core.checked import Checked
 from app.core.checks import SkewCheck
 from app.core.incident import Outcome
@@ -83,6 +85,25 @@ async def test_an_api_that_breaks_while_the_scripts_stay_is_down_until_it_or_the
             app.scripts = lambda _count: ("/assets/index-ffffff01.js",)
         assert (await run.again()).outcome is Outcome.UP
         assert (await run.again()).outcome is Outcome.UP
+
+
+async def test_what_is_accepted_is_what_the_next_run_compares_with(net: Net):
+    app = App("/app.js")
+    async with site(app) as served:
+        run = Run(net, served.url)
+        await run.again()
+        assert not is_worse("skew", run.remembered)
+        del app.operations["/api/items"]
+        assert (await run.again()).outcome is Outcome.DOWN
+        assert is_worse("skew", run.remembered)
+        found = SkewBaseline.load(run.remembered)
+        assert found is not None
+        run.remembered = found.accepted().dump()
+        assert (await run.again()).outcome is Outcome.UP
+        assert not is_worse("skew", run.remembered)
+        del app.operations["/api/orders"]
+        worse = await run.again()
+        assert [text for name, text in worse.facts if name == "changed"] == ["GET /api/orders is gone"]
 
 
 async def test_what_no_script_names_only_degrades(net: Net):
@@ -188,10 +209,9 @@ def test_what_is_remembered_of_a_large_api_stays_small():
         answer["responses"]["200"]["content"]["application/json"]["schema"] = {"properties": fields}
         paths[f"/api/{number}"] = {"get": json.loads(json.dumps(answer))}
     shape = skew_check.api_shape.shape_of(json.dumps({"openapi": "3.1.0", "paths": paths}).encode())
-    memory = skew_check._Memory("bundle", shape, "now")
-    text = skew_check._packed(memory)
-    assert len(text) <= skew_check.MAX_REMEMBERED_CHARS
-    read = skew_check._remembered(text)
+    text = SkewBaseline("bundle", shape, "now").dump()
+    assert len(text) <= baselines.MAX_CHARS
+    read = SkewBaseline.load(text)
     assert read is not None
     assert read.shape is not None
     assert len(read.shape.operations) == 900

@@ -10,7 +10,7 @@ from sqlmodel import col, select, update
 from app import db
 from app.core.schedule import next_due
 from app.models import AuditEvent, Heartbeat, Incident, Monitor, now
-from app.services import groups, monitor_form, monitor_secrets, monitors, sites, stored_secrets
+from app.services import groups, monitor_baselines, monitor_form, monitor_secrets, monitors, sites, stored_secrets
 from app.services.access import Actor, Role, Scope
 from app.services.errors import Conflict, Forbidden, Invalid, Limited, NotFound, SeamwatchError, Unauthenticated
 from app.services.monitors import BulkChange, Draft
@@ -246,6 +246,8 @@ async def test_a_stranger_reaches_nothing_and_is_told_as_of_what_does_not_exist(
         lambda public_id: monitors.restore(cast.charlie, [public_id]),
         lambda public_id: monitors.bulk(cast.charlie, [public_id], BulkChange(interval_s=20)),
         lambda public_id: monitors.check_now(cast.charlie, public_id),
+        lambda public_id: monitor_baselines.accept(cast.charlie, public_id),
+        lambda public_id: monitor_baselines.can_accept(cast.charlie, public_id),
         lambda public_id: monitors.create(cast.charlie, replace(PAGE, parent_id=public_id)),
     ):
         assert await answer(call(made.id)) == await answer(call("x" * 16)) == await answer(call({"a": 1}))

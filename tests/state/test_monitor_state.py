@@ -119,7 +119,8 @@ async def test_a_stranger_sees_nothing_and_can_do_nothing(product: Product, cast
     tab = await opened(product, cast.charlie, path)
     for handler, payload in (
         (MonitorState.ask, {}), (MonitorState.delete, {}), (MonitorState.set_paused, {"paused": True}), (MonitorState.clone, {}),
-        (MonitorState.check_now, {}), (MonitorState.choose_window, {"window": "1y"}), (MonitorState.set_only_failures, {"on": False}),
+        (MonitorState.check_now, {}), (MonitorState.choose_window, {"window": "1y"}),
+        (MonitorState.ask_accept, {}), (MonitorState.accept, {}), (MonitorState.set_only_failures, {"on": False}),
     ):  # fmt: skip
         await send(tab, handler, path, **payload)
     assert shown(tab, "view") == "missing"
