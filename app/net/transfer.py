@@ -77,7 +77,7 @@ class Target:
     authority: str  # as the Host header names it: the port only when it is not the scheme's own
 
     @classmethod
-    @functools.lru_cache(maxsize=1024)
+    @functools.lru_cache(maxsize=20_000)  # one for each monitor that one process checks
     def parse(cls, url: str) -> Self | None:
         """Take apart an absolute http(s) URL; None when it is none, or carries credentials."""
         found = HTTP_URL.match(url)
