@@ -4,11 +4,11 @@ The histogram is a DDSketch (https://www.vldb.org/pvldb/vol12/p2195-masson.pdf):
 within `ACCURACY`, which no average of stored percentiles is. It is stored as its bins, about two bytes for each that is not empty.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
-from ddsketch.ddsketch import BaseDDSketch
 from ddsketch.mapping import LogarithmicMapping
 from ddsketch.store import DenseStore
 
@@ -37,17 +37,22 @@ class Latencies:
         Raises:
             ValueError: for bytes that `pack` did not make; then nothing is added.
         """
-        first, *rest = _unpack(packed) or [(0, 0)]
-        if not first[1]:
+        keys, counts = _unpack(packed)
+        if not keys:
             return
         store = self._bins
-        store.add(*first)
-        if rest:
-            # The last one makes room for all; those between are then added in place, ten times as fast.
-            store.add(*rest[-1])
-            for key, count in rest[:-1]:
-                store.bins[key - store.offset] += count
-                store.count += count
+        # The lowest and the highest make room for all; those between are then added in place, ten times as fast.
+        store.add(keys[0], counts[0])
+        if len(keys) > 1:
+            store.add(keys[-1], counts[-1])
+            bins, offset, between = store.bins, store.offset, counts[1:-1]
+            for key, count in zip(keys[1:-1], between, strict=True):
+                bins[key - offset] += count
+            store.count += sum(between)
+
+    def include(self, other: "Latencies") -> None:
+        """Add another histogram, which stays as it is."""
+        self._bins.merge(other._bins)
 
     @property
     def count(self) -> int:
@@ -55,8 +60,12 @@ class Latencies:
 
     def quantiles(self, *wanted: float) -> tuple[float, ...]:
         """Return the quantiles (0.95 for p95) in milliseconds; 0.0 for each while nothing was added."""
-        sketch = BaseDDSketch(_MAPPING, self._bins, DenseStore(), 0.0)
-        return tuple(sketch.get_quantile_value(quantile) or 0.0 for quantile in wanted)
+        store = self._bins
+        if not store.count:
+            return tuple(0.0 for _ in wanted)
+        # As the library finds each, but going over the bins once for all of them.
+        reached = list(accumulate(store.bins))
+        return tuple(_MAPPING.value(store.offset + bisect_right(reached, quantile * (store.count - 1))) for quantile in wanted)
 
     def pack(self) -> bytes:
         """Return the bins as numbers in LEB128: for each that is not empty the distance from the one before it, and its count.
@@ -64,11 +73,12 @@ class Latencies:
         The first distance is from the smallest bin there can be. b"" while nothing was added.
         """
         packed, last = bytearray(), _LOWEST
-        if self.count:
-            for key in range(self._bins.min_key, self._bins.max_key + 1):
-                if count := int(self._bins.bins[key - self._bins.offset]):
+        store = self._bins
+        if store.count:
+            for key, found in enumerate(store.bins, store.offset):
+                if found:
                     leb128.write(packed, key - last)
-                    leb128.write(packed, count)
+                    leb128.write(packed, int(found))
                     last = key
         return bytes(packed)
 
@@ -76,19 +86,32 @@ class Latencies:
 _LOWEST, _HIGHEST = _MAPPING.key(_MIN_MS), _MAPPING.key(_MAX_MS)
 
 
-def _unpack(packed: bytes) -> list[tuple[int, int]]:
-    bins, key, place = [], _LOWEST, 0
+def _unpack(packed: bytes) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the bins that are not empty, in their order, and the count of each."""
+    keys: Sequence[int]
+    counts: Sequence[int]
     try:
-        while place < len(packed):
-            distance, place = leb128.read(packed, place)
-            count, place = leb128.read(packed, place)
-            key += distance
-            bins.append((key, count))
+        first, place = leb128.read(packed, 0) if packed else (0, 0)
+        rest = packed[place:]
+        if rest.isascii():
+            # Nearly always each number after the first takes a single byte, and then they need not be read one by one.
+            counts, distances = rest[::2], rest[1::2]
+            keys = list(accumulate(distances, initial=_LOWEST + first)) if packed else ()
+        else:
+            keys, counts, key = [], [], _LOWEST + first
+            while True:
+                count, place = leb128.read(packed, place)
+                keys.append(key)
+                counts.append(count)
+                if place == len(packed):
+                    break
+                distance, place = leb128.read(packed, place)
+                key += distance
     except IndexError:
-        key = _HIGHEST + 1
-    if key > _HIGHEST:
+        raise ValueError("This is not a histogram of latencies.") from None
+    if len(keys) != len(counts) or (keys and keys[-1] > _HIGHEST):
         raise ValueError("This is not a histogram of latencies.")
-    return bins
+    return keys, counts
 
 
 def quantile_of(packed: Iterable[bytes], quantile: float) -> float | None:
@@ -97,17 +120,10 @@ def quantile_of(packed: Iterable[bytes], quantile: float) -> float | None:
     Args:
         quantile: 0 to 1.
     """
-    bins: Counter[int] = Counter()
+    total = Latencies()
     for part in packed:
-        for key, count in _unpack(part):
-            bins[key] += count
-    rank = quantile * (bins.total() - 1)
-    seen = 0
-    for key in sorted(bins):
-        seen += bins[key]
-        if seen > rank:
-            return _MAPPING.value(key)
-    return None
+        total.merge(part)
+    return total.quantiles(quantile)[0] if total.count else None
 
 
 @dataclass(slots=True)
@@ -157,7 +173,7 @@ def merged(parts: Iterable["Rollup"]) -> Rollup:
     for part in parts:
         for name in ("up", "degraded", "down", "unknown", "maintained", "late", "downtime_s"):
             setattr(total, name, getattr(total, name) + getattr(part, name))
-        total.latencies.merge(part.latencies.pack())
+        total.latencies.include(part.latencies)
     return total
 
 
