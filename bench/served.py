@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,6 +33,10 @@ def environment(data_dir: Path) -> dict[str, str]:
 @contextmanager
 def served(data_dir: Path) -> Iterator[int]:
     """Run the product; yields the id of its process."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+            raise SystemExit(f"Something listens on port {PORT}, and would be measured instead. End it, or set SEAMWATCH_BENCH_PORT.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what is started here ends with us
     serve = [sys.executable, "-m", "app.serve"]
     subprocess.run([*serve, "--build-only"], cwd=ROOT, env=environment(data_dir), check=True, stdin=subprocess.DEVNULL)
     log = data_dir / "log"
