@@ -11,6 +11,7 @@ from app.components.bars import Ago, AllWell, CellBars, CellLast, CellNote, Cell
 from app.components.bulk import bulk_bar, bulk_dialogs
 from app.components.button import button, link_button
 from app.components.empty import empty
+from app.components.grouping import edit_groups, group_dialogs
 from app.components.icons import glyph, icon
 from app.components.panel_error import panel_error
 from app.components.shell import Crumb, app_shell, favicon
@@ -19,8 +20,9 @@ from app.components.status import live_dot
 from app.components.toast import toast
 from app.state.bulk import BulkState
 from app.state.cells import CellsState
+from app.state.grouping import GroupingState
 from app.state.overview import OverviewState
-from app.state.overview_view import GROUPINGS, MONITORS, OVERVIEW, SORTS, ChipView, Choice, Line, WrongView
+from app.state.overview_view import GROUPINGS, MONITORS, OVERVIEW, SORTS, UNGROUPED, ChipView, Choice, Line, WrongView
 
 _S = OverviewState
 _SEARCH = "monitor-search"
@@ -64,6 +66,7 @@ def _frame(word: str, current: str, heading: Any, *above: Any) -> rx.Component:
             failed=BulkState.failed,
         ),
         *bulk_dialogs(),
+        *group_dialogs(),
         current=current,
         crumbs=[Crumb(word)],
         actions=[
@@ -191,6 +194,7 @@ def _filter() -> rx.Component:
             _choice("Site", "Every site", _S.sites, _S.site, _S.show_site),
             _fixed("Group", GROUPINGS, _S.group_by, _S.choose_group),
             _fixed("Sort", SORTS, _S.sort, _S.sort_by, class_name="phone"),
+            rx.cond(_S.may_change, edit_groups()),
             class_name="row sels",
         ),
         class_name="flt",
@@ -244,9 +248,15 @@ def _head(line: ObjectVar[Line]) -> rx.Component:
         type="button",
         aria_expanded=~line.folded,
         on_click=_S.fold(line.key),
+        class_name="folds",
     )
+    change = button(
+        icon_name="pen", kind="ghost", size="sm", aria_label=f"Change the group {line.words}", on_click=GroupingState.edit(line.key)
+    )
+    can_change = _S.may_change & (_S.group_by == "group") & (line.key != UNGROUPED)
+    cell = rx.el.div(toggle, rx.cond(can_change, change), class_name="row")
     # Its cell spans more columns than there are where some are hidden, which is as good as all of them.
-    return rx.el.tr(rx.el.th(toggle, col_span=8, scope="rowgroup"), key=f"head-{line.key}", class_name=f"gh d{line.depth}")
+    return rx.el.tr(rx.el.th(cell, col_span=8, scope="rowgroup"), key=f"head-{line.key}", class_name=f"gh d{line.depth}")
 
 
 def _row(line: ObjectVar[Line]) -> rx.Component:
