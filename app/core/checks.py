@@ -4,6 +4,8 @@ Texts may hold placeholders (`app.core.placeholders`); addresses are checked aga
 told at the door, by field, what cannot be used.
 """
 
+import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ from app.core.schedule import Rhythm
 from app.core.verdict import FetchCall
 
 MAX_STEPS = 20
+_RESOLVER = re.compile(
+    r"\[(?P<six>[0-9A-Fa-f:.]+)\](?::(?P<six_port>\d{1,5}))?|(?P<four>[0-9.]+)(?::(?P<port>\d{1,5}))?|(?P<bare>[0-9A-Fa-f:.]+)"
+)
 
 
 class Kind(StrEnum):
@@ -202,6 +207,21 @@ class SocketIoCheck:
 
     def __post_init__(self) -> None:
         check_address(self.url)
+        # With placeholders they are JSON once these are filled in.
+        for text, kind, words in (
+            (self.auth, dict, "What authenticates is a JSON object, like {“token”: “…”}."),
+            (self.payload, list, "The event's arguments are a JSON array, like [“hello”, 1]."),
+        ):
+            if text.strip() and not placeholders.names_in(text) and not isinstance(_json(text), kind):
+                raise ValueError(words)
+
+
+def _json(text: str) -> Any:
+    """Return the value of a JSON text; None for what is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +271,8 @@ class TlsCheck:
     def __post_init__(self) -> None:
         check_host(self.host)
         _port(self.port)
+        if self.server_name:
+            check_host(self.server_name)
 
 
 def _port(port: int) -> None:
@@ -279,6 +301,22 @@ class DnsCheck:
 
     def __post_init__(self) -> None:
         check_host(self.name)
+        if self.resolver:
+            resolver_of(self.resolver)
+
+
+def resolver_of(text: str) -> tuple[str, int]:
+    """Return IP address and port of a resolver. Raises ValueError for what is none."""
+    found = _RESOLVER.fullmatch(text.strip())
+    try:
+        if found is None:
+            raise ValueError
+        ip, port = found["six"] or found["four"] or found["bare"], int(found["six_port"] or found["port"] or 53)
+        ipaddress.ip_address(ip)
+        _port(port)
+    except ValueError:
+        raise ValueError("The resolver is not an IP address, like 9.9.9.9, 9.9.9.9:53 or [2620:fe::fe]:53.") from None
+    return ip, port
 
 
 @dataclass(frozen=True, slots=True)

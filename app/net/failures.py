@@ -80,7 +80,7 @@ def unaccepted(host: str, port: int, timeout_s: float) -> tuple[Failure, str]:
 
 def no_authorities() -> tuple[Failure, str]:
     """A fault of ours: the CA file is missing or is no PEM."""
-    return Failure.TLS, "Seamwatch cannot read its own list of certificate authorities."
+    return Failure.CANCELLED, "Seamwatch cannot read its own list of certificate authorities."
 
 
 def from_os_error(number: int, host: str, port: int) -> tuple[Failure, str]:

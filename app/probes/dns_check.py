@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +17,7 @@ import dns.resolver
 from dns._asyncio_backend import Backend, _DatagramProtocol, _DatagramSocket, _StreamSocket
 
 from app.core.checked import Checked
-from app.core.checks import DnsCheck
+from app.core.checks import DnsCheck, resolver_of
 from app.core.exchange import Failure, Timing
 from app.core.incident import Outcome
 from app.core.results import Cause
@@ -27,9 +26,6 @@ from app.net.failures import seconds
 from app.probes.tools import Tools, failed
 
 ATTEMPT_S = 2.0  # how long one name server is waited for before the next one is asked, or the same again
-_RESOLVER = re.compile(
-    r"\[(?P<six>[0-9A-Fa-f:.]+)\](?::(?P<six_port>\d{1,5}))?|(?P<four>[0-9.]+)(?::(?P<port>\d{1,5}))?|(?P<bare>[0-9A-Fa-f:.]+)"
-)
 _SHOWN = 10
 
 
@@ -41,11 +37,8 @@ async def run(configured: DnsCheck, tools: Tools) -> Checked:
     begun = time.monotonic()
     resolver, backend = dns.asyncresolver.Resolver(configure=not configured.resolver), None
     if configured.resolver:
-        place = _parsed(configured.resolver)
-        if place is None:
-            text = "The resolver is not an IP address, like 9.9.9.9, 9.9.9.9:53 or [2620:fe::fe]:53."
-            return Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, text)
-        resolver.nameservers, resolver.port = [place[0]], place[1]
+        ip, resolver.port = resolver_of(configured.resolver)
+        resolver.nameservers = [ip]
         backend = _Checked(tools.net)
     resolver.cache = None
     resolver.timeout = min(ATTEMPT_S, tools.timeout_s)
@@ -138,19 +131,6 @@ def _words(reason: Exception | str) -> str:
     if isinstance(reason, ConnectionRefusedError) or "refused" in str(reason).lower():
         return "refuses the question"
     return "gives no answer that can be read"
-
-
-def _parsed(resolver: str) -> tuple[str, int] | None:
-    found = _RESOLVER.fullmatch(resolver.strip())
-    if found is None:
-        return None
-    ip = found["six"] or found["four"] or found["bare"]
-    port = int(found["six_port"] or found["port"] or 53)
-    try:
-        ipaddress.ip_address(ip)
-    except ValueError:
-        return None
-    return (ip, port) if 1 <= port <= 65535 else None
 
 
 class _Refused(BaseException):

@@ -59,7 +59,7 @@ async def _read(reader: asyncio.StreamReader, message: Message, received: bytear
         chunk = await reader.read(MAX_BYTES - len(received))
         first_byte_ms = first_byte_ms or _ms_since(begun)
         received += chunk
-        finding = expected.look(message, bytes(received))
+        finding = await expected.look(message, bytes(received))
         if finding.held or not chunk or len(received) >= MAX_BYTES:
             outcome, cause, text = judged((finding,))
             timing = Timing(connect_ms=connected_ms, first_byte_ms=first_byte_ms, total_ms=_ms_since(begun))

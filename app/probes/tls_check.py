@@ -2,12 +2,12 @@
 
 import asyncio
 import ipaddress
-import re
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
@@ -15,8 +15,6 @@ from app.core.assertions import Assertion, Finding, Operator, Subject
 from app.core.checked import Checked, judged
 from app.core.checks import TlsCheck
 from app.core.exchange import Failure, Timing
-from app.core.incident import Outcome
-from app.core.results import Cause
 from app.net import Net, NotConnected
 from app.net.chain import protocol, sent_chain
 from app.net.failures import seconds
@@ -31,7 +29,8 @@ _WRONG_NAME = frozenset({62, 64})
 MAX_STEPS = 4  # up a chain that the server did not send whole
 MAX_CERTIFICATE_BYTES = 100_000
 _SHOWN_NAMES = 5
-_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,253}")  # nothing else may stand in a handshake that is sent to any port
+# What the library raises for what is no certificate to it; servers run with such ones, and OpenSSL takes most of them.
+_UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,6 @@ class _Seen:
 async def run(configured: TlsCheck, tools: Tools) -> Checked:
     """Shake hands as a client that verifies; when that fails for the certificate, once more without, to see what was sent."""
     name = configured.server_name or configured.host
-    if not _NAME.fullmatch(name):
-        return Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, "The name to verify is not a host name.")
     ends = time.monotonic() + tools.timeout_s
     try:
         async with asyncio.timeout(tools.timeout_s):
@@ -61,7 +58,7 @@ async def run(configured: TlsCheck, tools: Tools) -> Checked:
                 return await _distrusted(configured, name, code, error, tools, ends)
     except TimeoutError:
         return failed(Failure.TIMEOUT, f"{configured.host} does not end the TLS handshake within {seconds(tools.timeout_s)}.")
-    except ValueError:
+    except _UNREADABLE:
         return failed(Failure.TLS, f"The certificate of {configured.host} cannot be read.")
     left = (seen.chain[0].not_valid_after_utc - tools.now) / timedelta(days=1)
     assertion = Assertion(Subject.CERTIFICATE, Operator.ABOVE, str(configured.days), warns=True)
@@ -158,7 +155,7 @@ def _top(chain: tuple[x509.Certificate, ...]) -> x509.Certificate:
 async def _fetched_issuer(certificate: x509.Certificate, net: Net, ends: float) -> x509.Certificate | None:
     try:
         access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *_UNREADABLE):
         return None
     addresses = [
         entry.access_location.value
@@ -170,7 +167,7 @@ async def _fetched_issuer(certificate: x509.Certificate, net: Net, ends: float) 
         received = await net.request("GET", address, timeout_s=max(0.001, ends - time.monotonic()), max_body_bytes=MAX_CERTIFICATE_BYTES)
         try:
             issuer = x509.load_der_x509_certificate(received.body)
-        except ValueError:
+        except _UNREADABLE:
             return None
         return issuer if _issued(certificate, issuer) else None
     return None
@@ -199,7 +196,7 @@ def _facts(seen: _Seen) -> tuple[tuple[str, str], ...]:
 def _names(certificate: x509.Certificate) -> list[str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *_UNREADABLE):
         return []
     found = [str(name.value) for name in names if isinstance(name, x509.DNSName)]
     return found + [str(name.value) for name in names if isinstance(name, x509.IPAddress) and isinstance(name.value, _ADDRESSES)]
@@ -216,7 +213,10 @@ def _common_name(name: x509.Name) -> str:
 
 
 def _key(certificate: x509.Certificate) -> str:
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except _UNREADABLE:
+        return "of a kind that Seamwatch does not know"
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA {key.key_size}"
     return (

@@ -155,7 +155,7 @@ class _Talk:
         try:
             async with asyncio.timeout(max(0.001, self.ends - time.monotonic())):
                 while self.heard - before < MAX_SKIPPED:
-                    finding = expected.look(message, await self._receive(opened))
+                    finding = await expected.look(message, await self._receive(opened))
                     if finding.held:
                         break
         except TimeoutError:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from app.core import checks, placeholders
-from app.core.checks import BadCheck, Check, FlowCheck, Kind
+from app.core.checks import BadCheck, Check, FlowCheck, Kind, WebSocketCheck
 from app.core.incident import Thresholds
 from app.core.schedule import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 from app.services import names
@@ -105,6 +105,8 @@ def read(draft: Draft) -> Form:
     check = faults.take(lambda: read_check(kind, draft.check)) if kind else None
     interval_ms = faults.take(lambda: read_interval(draft.interval_s))
     timeout_ms = faults.take(lambda: read_timeout(draft.timeout_s, kind, interval_ms))
+    if check is not None and timeout_ms is not None:
+        faults.take(lambda: check_time(check, timeout_ms))
     retries = faults.take(lambda: read_retries(draft.retries))
     pause_ms = faults.take(lambda: milliseconds(draft.retry_interval_s, "retry_interval_s", 0, MAX_RETRY_INTERVAL_S))
     thresholds = faults.take(lambda: read_thresholds(draft.down, draft.down_of, draft.up, draft.up_of))
@@ -194,6 +196,13 @@ def read_timeout(seconds: object, kind: Kind | None, interval_ms: int | None) ->
         text = f"The timeout is longer than the interval of {interval_ms / 1000:g} s. A check ends before the next is due."
         raise Invalid("timeout_s", text)
     return timeout_ms
+
+
+def check_time(check: Check, timeout_ms: int) -> None:
+    """Raise Invalid when a check cannot do within its timeout what it is to do."""
+    if isinstance(check, WebSocketCheck) and check.hold_s * 1000 >= timeout_ms:
+        text = f"To be held open for {check.hold_s:g} s, the check needs a timeout that is longer than that."
+        raise Invalid("check.hold_s", text)
 
 
 def read_retries(value: object) -> int:

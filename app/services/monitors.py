@@ -435,6 +435,8 @@ async def _change_in_bulk(
     try:
         interval_ms = monitor_form.read_interval(changes["interval_s"]) if "interval_s" in changes else row.interval_ms
         row.timeout_ms = monitor_form.read_timeout(changes.get("timeout_s", row.timeout_ms / 1000), kind, interval_ms)
+        if kind is Kind.WEBSOCKET and "timeout_s" in changes and (check := checked_of(row)) is not None:
+            monitor_form.check_time(check, row.timeout_ms)
         row.retries = monitor_form.read_retries(changes.get("retries", row.retries))
         four = {name: changes.get(name, getattr(row, name)) for name in ("down", "down_of", "up", "up_of")}
         monitor_form.read_thresholds(**four)

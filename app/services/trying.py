@@ -67,6 +67,7 @@ async def try_(actor: Actor | None, kind: str, check: dict[str, Any], timeout_s:
         raise Invalid("kind", f"This kind cannot be tried: it {what}.")
     read = monitor_form.read_check(made, check)
     timeout_ms = monitor_form.read_timeout(timeout_s, made, None)
+    monitor_form.check_time(read, timeout_ms)
     remembered = await _allowed(actor, read, monitor_id)
     ready, typed = monitor_secrets.typed(read)
     secrets = await _secrets(actor, ready, typed)

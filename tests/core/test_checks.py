@@ -10,6 +10,7 @@ from app.core.checked import judged
 from app.core.checks import BadCheck, Check, Kind, dump, parse
 from app.core.exchange import Exchange, Head, Purpose
 from app.core.incident import Outcome
+from app.core.placeholders import filled
 
 CALL = {"origin": "https://app.example", "url": "https://api.example/items", "method": "PUT", "headers": [["X-A", "1"]]}
 ASK = {"url": "https://app.example/"}
@@ -80,6 +81,12 @@ def test_a_field_that_the_kind_does_not_have_is_refused(kind: Kind):
         (Kind.COOKIE, {"name": ""}, "check", "Name the cookie"),
         (Kind.COOKIE, {"name": "a b"}, "check", "Name the cookie"),
         (Kind.TLS, {"host": "a b"}, "check", "host name"),
+        (Kind.TLS, {"host": "a.example", "server_name": "x\r\nMAIL FROM:<a@b.example>"}, "check", "host name"),
+        (Kind.DNS, {"name": "a.example", "resolver": "dns.example"}, "check", "not an IP address, like 9.9.9.9"),
+        (Kind.DNS, {"name": "a.example", "resolver": "9.9.9.9:0"}, "check", "not an IP address, like 9.9.9.9"),
+        (Kind.SOCKETIO, {"auth": "token"}, "check", "is a JSON object"),
+        (Kind.SOCKETIO, {"auth": "[" * 100_000}, "check", "is a JSON object"),
+        (Kind.SOCKETIO, {"payload": '{"a": 1}'}, "check", "are a JSON array"),
         (Kind.TCP, {"host": "a.example", "port": 0}, "check", "1 to 65535"),
         (Kind.PING, {"host": "a.example", "count": 2, "max_lost": 2}, "check", "not all may be lost"),
         (Kind.HEARTBEAT, {"period_s": 3600}, "check", "either a period or a cron"),
@@ -102,6 +109,14 @@ def test_what_is_no_configuration_at_all_is_refused(values: object):
 
 def test_a_placeholder_may_stand_in_an_address():
     assert parse(Kind.PAGE, {"ask": {"url": "https://{{secret.HOST}}:{{secret.PORT}}/x"}})
+
+
+def test_what_holds_a_placeholder_is_json_once_that_is_filled_in():
+    for auth in ('{"token": {{secret.T}}}', "{{secret.WHOLE}}"):
+        made = parse(Kind.SOCKETIO, {**LEAST[Kind.SOCKETIO], "auth": auth})
+        assert filled(made, {"secret.T": '"x"', "secret.WHOLE": "{}"})
+        with pytest.raises(ValueError, match="is a JSON object"):
+            filled(made, {"secret.T": "x", "secret.WHOLE": "x"})
 
 
 def test_an_assertion_that_warns_degrades_and_one_that_counts_is_worse():

@@ -37,7 +37,15 @@ class Issued:
 
 
 def issue(
-    name: str, by: Issued | None = None, *, authority: bool = False, days: float = 90, since: float = -1, at: str = "", host: str = ""
+    name: str,
+    by: Issued | None = None,
+    *,
+    authority: bool = False,
+    days: float = 90,
+    since: float = -1,
+    at: str = "",
+    host: str = "",
+    names: x509.ExtensionType | None = None,
 ) -> Issued:
     """Issue a certificate, self-signed without `by`; `at` is where its issuer's certificate can be fetched."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -59,7 +67,7 @@ def issue(
         usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
         builder = builder.add_extension(usage, critical=True)
     else:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host or name)]), critical=False)
+        builder = builder.add_extension(names or x509.SubjectAlternativeName([x509.DNSName(host or name)]), critical=False)
     if at:
         place = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(at))
         builder = builder.add_extension(x509.AuthorityInformationAccess([place]), critical=False)
@@ -211,7 +219,26 @@ async def test_a_server_that_hangs_is_a_time_out_and_one_that_is_not_there_is_no
     assert (await run(net, 1, host="169.254.169.254")).cause is Cause.REFUSED_ADDRESS
 
 
-async def test_a_name_with_a_line_break_is_sent_to_nobody(net: Net, serve: Serve):
-    server = await serve(b"")
-    found = await run(net, server.port, server_name="x\r\nMAIL FROM:<a@b.example>")
-    assert (found.outcome, found.cause, server.connections) == (Outcome.UNKNOWN, Cause.CONFIGURATION, 0)
+def test_a_name_with_a_line_break_is_none():
+    with pytest.raises(ValueError, match="host name"):
+        TlsCheck("localhost", server_name="x\r\nMAIL FROM:<a@b.example>")
+
+
+async def test_a_list_of_authorities_that_cannot_be_read_is_no_fault_of_the_target(start: Start, tmp_path: Path):
+    (tmp_path / "ca.pem").write_text("nothing")
+    async with Net(AddressPolicy("private"), user_agent="x", ca_file=str(tmp_path / "ca.pem")) as net:
+        found = await run(net, await start(issue("localhost", MIDDLE), MIDDLE))
+    assert (found.outcome, found.cause) == (Outcome.UNKNOWN, Cause.OURSELVES)
+
+
+async def test_a_certificate_that_the_library_cannot_read_whole_is_told_of_all_the_same(trusting: Net, start: Start):
+    """Among its names is an x400Address, which RFC 5280, 4.2.1.6, knows, OpenSSL takes, and the library does not."""
+    localhost = b"\x82\x09localhost"
+    names = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x0f" + localhost + b"\xa3\x02\x05\x00")
+    for by, outcome, text in (
+        (MIDDLE, Outcome.UP, ""),
+        (None, Outcome.DOWN, "The certificate of localhost is self-signed: no authority vouches for it."),
+    ):
+        found = await run(trusting, await start(issue("localhost", by, names=names), *filter(None, [by])))
+        assert (found.outcome, found.text) == (outcome, text)
+        assert dict(found.facts)["certificate for"] == "localhost"  # its subject: the names cannot be read

@@ -255,3 +255,11 @@ async def test_a_stranger_reaches_nothing_and_is_told_as_of_what_does_not_exist(
     assert (await answer(monitors.create(viewer, PAGE)))[0] is Forbidden
     assert (await answer(monitors.get(None, made.id)))[0] is Unauthenticated
     assert (await monitors.get(cast.alice, made.id)).draft.name == "Shop"
+
+
+async def test_a_socket_is_not_held_open_for_longer_than_its_check_may_take(cast: Cast):
+    held = Draft("Feed", "websocket", {"url": "wss://shop.example/", "hold_s": 10}, timeout_s=10)
+    assert await faults(cast.bob, held) == {"check.hold_s"}
+    made = await monitors.create(cast.bob, replace(held, timeout_s=11))
+    with pytest.raises(Invalid, match="^Feed: To be held open for 10 s"):
+        await monitors.bulk(cast.bob, [made.id], BulkChange(timeout_s=5))
