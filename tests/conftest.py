@@ -13,13 +13,16 @@ import tempfile
 import time
 import urllib.request
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from sqlalchemy import Engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,6 +72,27 @@ def _forget() -> None:
     board.forget()
     watched.forget_secrets()
     heartbeat_calls.forget_refused(heartbeat_calls.refused())
+
+
+_make_engine = db.make_engine
+_compiled: dict[str, Engine] = {}  # by dialect, the engine whose compiled statements the others use
+
+
+def _make_engine_that_compiles_once(url: str) -> AsyncEngine:
+    """Make an engine as the product does, which need not compile again what another engine of this process has compiled.
+
+    Every test has an engine of its own, and compiling statements was what most of them spent their time with.
+    """
+    engine = _make_engine(url)
+    shared = _compiled.setdefault(engine.dialect.name, engine.sync_engine)
+    if getattr(shared.dialect, "server_version_info", None) is None:  # never connected, so it does not know its database yet
+        _compiled[engine.dialect.name] = engine.sync_engine
+    else:
+        engine.sync_engine.dialect, engine.sync_engine._compiled_cache = shared.dialect, shared._compiled_cache
+    return engine
+
+
+db.make_engine = _make_engine_that_compiles_once
 
 
 @pytest.fixture
@@ -124,12 +148,45 @@ async def add_actor(name: str, role: Role, workspace: Workspace | None = None) -
         return Actor(user.id, name, workspace.id, workspace.name, role)
 
 
-@pytest_asyncio.fixture
-async def cast(database: Path) -> Cast:
+async def _cast() -> Cast:
     alice = await add_actor("Alice", Role.OWNER)
     async with db.reading() as session:
         workspace = await session.get_one(Workspace, alice.workspace_id)
     return Cast(alice, await add_actor("Bob", Role.EDITOR, workspace), await add_actor("Charlie", Role.OWNER))
+
+
+Made = TypeVar("Made")
+_kept = Path(_DATA) / "kept"
+_made: dict[tuple[object, ...], tuple[Path, object]] = {}
+
+
+async def once(database: Path, make: Callable[[], Awaitable[Made]], *after: object) -> Made:
+    """Return what `make` makes in the data directory of this test, which is copied from where it was made first.
+
+    Args:
+        database: the directory; `make` is called after all when somebody has opened the database in it.
+        make: the same every time, whichever test asks: it makes values that cannot change, and remembers nothing elsewhere.
+        after: what was made before, as far as `make` builds on it.
+    """
+    if db.engine.cache_info().currsize:
+        return await make()
+    chosen = sorted(item for item in os.environ.items() if item[0].startswith("SEAMWATCH_") and item[0] != "SEAMWATCH_DATA_DIR")
+    key = (make.__module__, make.__qualname__, *chosen, *after)
+    if key in _made:
+        kept, made = _made[key]
+        shutil.copytree(kept, database, dirs_exist_ok=True)
+        _forget()  # the key of the directory, which may have been read
+    else:
+        made, kept = await make(), _kept / str(len(_made))
+        await db.close()
+        shutil.copytree(database, kept)
+        _made[key] = kept, made
+    return made  # pyright: ignore[reportReturnType]
+
+
+@pytest_asyncio.fixture
+async def cast(database: Path) -> Cast:
+    return await once(database, _cast)
 
 
 # A database server, for what only two transactions at once can show.

@@ -16,7 +16,7 @@ from app.services.access import Actor, Role, Scope
 from app.services.errors import Conflict, Forbidden, Invalid, NotFound, SeamwatchError, Unauthenticated
 from app.services.sessions import Ended
 from app.services.tokens import NewToken
-from tests.conftest import Cast, add_actor
+from tests.conftest import Cast, add_actor, once
 from tests.services.signed_in import Heard, add_member, again, also_member, cookie_of, roles, signed_in, written
 
 
@@ -30,14 +30,17 @@ class People:
 
 
 @pytest_asyncio.fixture
-async def people(cast: Cast) -> People:
-    return People(
-        alice=await signed_in(cast.alice),
-        dora=await add_member("Dora", Role.ADMIN, cast.alice),
-        bob=await signed_in(cast.bob),
-        victor=await add_member("Victor", Role.VIEWER, cast.alice),
-        charlie=await signed_in(cast.charlie),
-    )
+async def people(database: Path, cast: Cast) -> People:
+    async def make() -> People:
+        return People(
+            alice=await signed_in(cast.alice),
+            dora=await add_member("Dora", Role.ADMIN, cast.alice),
+            bob=await signed_in(cast.bob),
+            victor=await add_member("Victor", Role.VIEWER, cast.alice),
+            charlie=await signed_in(cast.charlie),
+        )
+
+    return await once(database, make)
 
 
 @pytest.fixture
