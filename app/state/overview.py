@@ -189,9 +189,7 @@ class OverviewState(rx.State):
                     told = await feed.next(max(0.0, due - time.monotonic()))
                     pushed_at = time.monotonic()
                     if told:
-                        if self.router.url.path != path:
-                            return
-                        seen, turned = compare(cells, told)
+                        seen, turned = compare(cells._rows, told)
                         if seen:  # most of what is told is not in view: only what is waits for the state
                             async with self:
                                 if self.router.url.path != path:

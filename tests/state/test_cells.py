@@ -36,8 +36,8 @@ def test_what_is_not_in_view_changes_no_cell_and_asks_only_when_the_check_decide
 
 def test_a_comparison_changes_nothing(state: CellsState):
     state._clean()
-    assert compare(state, {"a": LATER, "z": DOWN}) == ({0: LATER}, True)
-    assert compare(state, {"a": UP, "z": LATER}) == ({}, False)
+    assert compare(state._rows, {"a": LATER, "z": DOWN}) == ({0: LATER}, True)
+    assert compare(state._rows, {"a": UP, "z": LATER}) == ({}, False)
     assert (state.cells, state.dirty_vars) == ([UP, UP], set())
 
 
