@@ -1,43 +1,38 @@
 """The dashboard's reads: one page of monitors of a workspace, whatever it is filtered, sorted and grouped by, and how many stand how.
 
-All of it is chosen, counted and sorted by the database, so that ten thousand monitors cost little more than ten: what leaves it is
-one page.
+Chosen, counted and sorted is in memory, from `roster`; only what a page shows is read from the database. So ten thousand monitors
+cost little more than ten.
 """
 
-import json
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal, or_
-from sqlalchemy.sql.elements import UnaryExpression
-from sqlmodel import col, select
+from sqlalchemy import bindparam, case, func, literal, select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.core import checks, described
-from app.core.cell import Cell
-from app.core.checks import BadCheck, Kind
+from app.core.checks import Kind
 from app.core.incident import Standing
 from app.db import reading
-from app.models import Incident, Monitor, MonitorSummary, MonitorTag, Site, now
-from app.services import board, groups, incidents, maintenance
+from app.models import Incident, Monitor, Site, now
+from app.services import groups, maintenance, overview_groups, overview_order, overview_rows, roster, standings
 from app.services.access import Action, Actor, require
-from app.services.monitor_status import SEVERITY, STATUSES, status_in, unreachable_now
+from app.services.maintenance import Holding
+from app.services.monitor_status import SEVERITY, STATUSES, status_in
 from app.services.names import is_public_id
-from app.services.paging import page_number
-from app.services.searching import holds, sought
-from app.services.uptime import uptimes
-from app.settings import settings
+from app.services.overview_groups import GROUPINGS, PAGE_SIZE, UNGROUPED, GroupHead, NamedSite
+from app.services.overview_order import Order
+from app.services.overview_rows import Row
+from app.services.roster import Listed, Roster
+from app.services.searching import sought
+from app.services.standings import Standings
 
-PAGE_SIZE = 50
+__all__ = ["PAGE_SIZE", "UNGROUPED", "Filter", "GroupHead", "NavCounts", "Overview", "Row", "counts", "read"]
+
 WRONG = 3
 MAX_CHOICES = 50  # values of a filter
-MAX_HEADS = 200  # on one page
-UPTIME_SPAN = timedelta(days=30)
-UNGROUPED = "none"  # the key of what stands in no group, or belongs to no site
-_NO_GROUP = {"group": "Without a group", "site": "Without a site"}
+_BAD = (Standing.DOWN.value, Standing.DEGRADED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +52,12 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    id: str
-    name: str
-    kind: str
-    detail: str  # "api · GET · 4 assertions"
-    address: str
-    site: str
-    tags: tuple[str, ...]
-    group_key: str  # of the head that it stands under; "" without groups
-    since: datetime | None  # since when it stands so
-    reason: str  # of its open incident; "" without one
-    uptime: float | None  # over 30 days, 0 to 1; None: it was never checked
-    p95_ms: int | None  # of the last 24 hours that are over
-    cell: Cell
-    paused: bool
-    interval_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class GroupHead:
-    key: str  # a group's or site's public id, a kind, or "none"
-    words: str
-    count: int  # monitors that the filter leaves, with those in groups within
-    depth: int
-    folded: bool
+class NavCounts:
+    monitors: int
+    sites: int
+    open_incidents: int
+    down: int
+    degraded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +73,19 @@ class Overview:
     kinds: tuple[tuple[str, int], ...]  # values of filters with how many monitors of the workspace have them, the most frequent first
     tags: tuple[tuple[str, int], ...]
     sites: tuple[tuple[str, str, int], ...]  # public id, name, count
+    nav: NavCounts  # as `counts` returns them
 
 
-@dataclass(frozen=True, slots=True)
-class NavCounts:
-    monitors: int
-    sites: int
-    open_incidents: int
-    down: int
-    degraded: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """One group of rows: those whose column has this value."""
-
-    head: GroupHead
-    value: int | str | None
-    own: int  # rows that stand in it itself
-    hidden: bool  # it or a group around it is folded
-    above: tuple[str, ...] = ()  # keys of the groups around it
-
-
-_COLUMNS = {"group": Monitor.group_id, "site": Monitor.site_id, "kind": Monitor.kind}
+_monitor: Any = Monitor.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_site: Any = Site.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_incident: Any = Incident.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_SITES = select(_site.c.id, _site.c.public_id, _site.c.name).where(_site.c.workspace_id == bindparam("workspace_id"))
+# With "+ 0" no index of the workspace's serves, and the one of open incidents does: they are few, those that are over are not.
+_OPEN = select(func.count()).where(_incident.c.closed_at.is_(None), _incident.c.workspace_id + 0 == bindparam("workspace_id"))
+_OPEN_AND_SITES = select(
+    _OPEN.scalar_subquery(),
+    select(func.count()).select_from(_site).where(_site.c.workspace_id == bindparam("workspace_id")).scalar_subquery(),
+)
 
 
 async def read(actor: Actor | None, wanted: Filter) -> Overview:
@@ -127,319 +93,107 @@ async def read(actor: Actor | None, wanted: Filter) -> Overview:
     actor = require(actor, Action.READ_MONITORS)
     at = now()
     async with reading() as db:
+        known = await roster.current(db, actor.workspace_id)
         held = await maintenance.holding(db, actor.workspace_id, at)
-        status = status_in(held, await unreachable_now(db, actor.workspace_id))
-        whole = (col(Monitor.workspace_id) == actor.workspace_id, col(Monitor.deleted_at).is_(None))
-        chosen = (*whole, *await _conditions(db, actor, wanted))
-        counts = dict.fromkeys(STATUSES, 0) | dict((await db.exec(select(status, func.count()).where(*chosen).group_by(status))).all())
+        stands = await standings.read(db, actor.workspace_id, known, held)
+        sites = await _sites(db, actor)
+        still_open = await _scalar(db, _OPEN, actor)
+        tree = await groups.tree(db, actor.workspace_id) if wanted.group_by == "group" else {}
+        left = _left(known, wanted, sites)
+        whole = stands.counted(known)
+        standing = {} if left is known.by_name and wanted.status not in STATUSES else stands.parted(left)
+        counted = {status: len(rows) for status, rows in standing.items()} if standing or left is not known.by_name else whole
         if wanted.status in STATUSES:
-            chosen = (*chosen, status == wanted.status)
-            total = counts[wanted.status]
+            left = standing.get(wanted.status, [])
+        ranked = await overview_order.ranks(db, actor.workspace_id, known, wanted.sort, at)
+        order = Order(wanted.sort, wanted.descending is True, stands, ranked, at)
+        if wanted.group_by in GROUPINGS:
+            made = overview_groups.folders(left, known, wanted.group_by, wanted.folded, tree, sites)
+            page = overview_groups.page_of(made, wanted.page, order)
         else:
-            total = sum(counts.values())
-        order = _order(wanted, status, at)
-        if wanted.group_by in tuple(_COLUMNS):
-            folders = await _folders(db, actor, wanted, chosen)
-            rows, heads, number, pages = await _grouped(db, wanted, chosen, order, folders, status)
-        else:
-            pages = max(1, -(-total // PAGE_SIZE))
-            number = min(page_number(wanted.page), pages)
-            rows = await _select(db, wanted, chosen, order, status, (number - 1) * PAGE_SIZE)
-            heads = []
-        bad = (Standing.DOWN.value, Standing.DEGRADED.value)
-        # Twice: by how they stand an index finds the few, by their status those are left out that do not count now.
-        wrong_status = (*whole, col(Monitor.standing).in_(bad), status.in_(bad))
-        worst_first = [case(SEVERITY, value=status, else_=99), col(Monitor.standing_since).desc(), col(Monitor.id)]
-        wrong = await _select(db, Filter(), wrong_status, worst_first, status, 0, WRONG)
-        is_wrong = (
-            (await db.exec(select(func.count()).select_from(Monitor).where(*wrong_status))).one() if len(wrong) == WRONG else len(wrong)
-        )
-        shown = await _rows(db, [*rows, *wrong], wanted, at)
-        kinds, tags, sites = await _choices(db, actor, whole)
+            page = overview_groups.flat(left, wanted.page, order)
+        bad = stands.those(*_BAD)
+        wrong = bad if len(bad) <= WRONG else await _worst(db, actor, held, stands)
+        names = {row_id: site.name for row_id, site in sites.items()}
+        rows = await overview_rows.read(db, list({row.id for row in page.rows} | {*wrong}), known, stands, names, at)
+    shown = [replace(rows[row.id], group_key=_key(row, wanted, tree, sites)) for row in page.rows if row.id in rows]
+    nav = NavCounts(len(known), len(sites), still_open, whole["down"], whole["degraded"])
+    worst = sorted((row_id for row_id in wrong if row_id in rows), key=lambda row_id: _severity(rows[row_id], row_id))
     return Overview(
-        tuple(shown[: len(rows)]), tuple(heads), number, pages, total, counts,
-        tuple(replace(row, group_key="") for row in shown[len(rows) :]), is_wrong - len(wrong), kinds, tags, sites,
+        tuple(shown), page.heads, page.number, page.pages, len(left), dict.fromkeys(STATUSES, 0) | counted,
+        tuple(rows[row_id] for row_id in worst), len(bad) - len(wrong), *_choices(known, sites), nav,
     )  # fmt: skip
 
 
-async def _conditions(db: AsyncSession, actor: Actor, wanted: Filter) -> list[ColumnElement[bool]]:
-    """Return what the filter asks for but the status."""
-    conditions: list[ColumnElement[bool]] = []
-    if text := sought(wanted.text):
-        tagged = select(MonitorTag.monitor_id).where(MonitorTag.workspace_id == actor.workspace_id)
-        tagged = tagged.where(or_(holds(col(MonitorTag.name), text), holds(col(MonitorTag.value), text)))
-        conditions.append(or_(holds(col(Monitor.name), text), holds(col(Monitor.address), text), col(Monitor.id).in_(tagged)))
+def _left(known: Roster, wanted: Filter, sites: Mapping[int, NamedSite]) -> list[Listed]:
+    """Return what the filter leaves but for its status, by name; the roster's own list when that is all."""
+    rows = known.by_name
+    if text := sought(wanted.text).casefold():
+        rows = known.holding(text)
     if isinstance(wanted.kind, str) and wanted.kind in set(Kind):
-        conditions.append(col(Monitor.kind) == wanted.kind)
+        rows = _both(rows, known, known.of_kind.get(wanted.kind, []))
     if tag := sought(wanted.tag):
-        tagged = select(MonitorTag.monitor_id).where(MonitorTag.workspace_id == actor.workspace_id, MonitorTag.name == tag)
-        conditions.append(col(Monitor.id).in_(tagged))
+        rows = _both(rows, known, known.of_mark.get(tag, []))
     if is_public_id(wanted.site_id):
-        site = select(Site.id).where(Site.public_id == wanted.site_id, Site.workspace_id == actor.workspace_id)
-        conditions.append(col(Monitor.site_id) == ((await db.exec(site)).first() or -1))
-    return conditions
+        site_id = next((site.row_id for site in sites.values() if site.public_id == wanted.site_id), -1)
+        rows = _both(rows, known, known.of_site.get(site_id, []))
+    return rows
 
 
-def _order(wanted: Filter, status: Any, at: datetime) -> list[Any]:
-    """Return what to sort by within a group; the name and the id decide between equals."""
-    name = func.lower(col(Monitor.name))
-    sort = wanted.sort
-    key: Any = case(SEVERITY, value=status, else_=len(SEVERITY))
-    if sort == "name":
-        key = name
-    elif sort == "p95":
-        key = col(MonitorSummary.p95_ms)
-    elif sort == "last":
-        # When it was due last follows from the schedule; one that is paused was checked before that.
-        at_ms = int(at.timestamp() * 1000)
-        due_ms = at_ms - (at_ms - col(Monitor.phase_ms)) % col(Monitor.interval_ms)
-        key = -case((col(Monitor.paused_at).is_not(None), literal(0)), else_=due_ms)
-    elif sort == "uptime":
-        key = _uptime(at)
-    ordered: UnaryExpression[Any] = key.desc() if wanted.descending is True else key.asc()
-    return [ordered.nulls_last() if sort in ("p95", "uptime") else ordered, name, col(Monitor.id)]
+def _both(rows: list[Listed], known: Roster, others: list[Listed]) -> list[Listed]:
+    """Return what is in both lists, by name."""
+    if rows is known.by_name:
+        return others
+    ids = {row.id for row in others}
+    return [row for row in rows if row.id in ids]
 
 
-def _uptime(at: datetime) -> Any:
-    """Return the uptime of a row of Monitor over 30 days, for sorting."""
-    start = at - UPTIME_SPAN
-    opened, closed = _epoch(col(Incident.opened_at)), func.coalesce(_epoch(col(Incident.closed_at)), at.timestamp())
-    least = func.max if settings().sqlite else func.greatest  # of two values, not of rows
-    down_s = (
-        select(func.sum(closed - least(opened, start.timestamp())))
-        .where(
-            col(Incident.monitor_id) == Monitor.id,
-            Incident.severity == Standing.DOWN.value,
-            col(Incident.closed_at).is_(None) | (col(Incident.closed_at) > start),
-        )
-        .correlate(Monitor)
-        .scalar_subquery()
-    )
-    made = _epoch(col(Monitor.created_at))
-    return 1 - func.coalesce(down_s, 0.0) / least(at.timestamp() - least(made, start.timestamp()), 1.0)
+def _key(row: Listed, wanted: Filter, tree: Mapping[int, groups.Placed], sites: Mapping[int, NamedSite]) -> str:
+    return overview_groups.key_of(row, wanted.group_by, tree, sites)
 
 
-def _epoch(moment: Any) -> Any:
-    """Return a column's moment in seconds since 1970."""
-    if settings().sqlite:
-        return (func.julianday(moment) - 2440587.5) * 86400.0
-    return func.extract("epoch", moment)
+async def _worst(db: AsyncSession, actor: Actor, held: Holding, stands: Standings) -> list[int]:
+    """Return the row ids of those that stand worst, of many."""
+    status = status_in(held, stands.unreachable)
+    # Twice: by how they stand an index finds the few, by their status those are left out that do not count now.
+    query = select(_monitor.c.id).where(
+        col(Monitor.workspace_id) == actor.workspace_id, col(Monitor.deleted_at).is_(None),
+        col(Monitor.standing).in_(_BAD), status.in_(_BAD),
+    )  # fmt: skip
+    worst_first = (case(SEVERITY, value=status, else_=literal(99)), col(Monitor.standing_since).desc(), col(Monitor.id))
+    return list((await (await db.connection()).execute(query.order_by(*worst_first).limit(WRONG))).scalars())
 
 
-_SELECTED = (
-    Monitor.id, Monitor.public_id, Monitor.name, Monitor.kind, Monitor.configuration, Monitor.address, Monitor.site_id, Monitor.group_id,
-    Monitor.standing_since, Monitor.unknown_since, Monitor.paused_at, Monitor.created_at, Monitor.interval_ms, MonitorSummary.p95_ms,
-)  # fmt: skip
-
-
-async def _select(
-    db: AsyncSession, wanted: Filter, chosen: Any, order: list[Any], status: Any, offset: int, limit: int = PAGE_SIZE
-) -> list[Any]:
-    """Return rows of `_SELECTED` with their status. The ids first: sorting needs no configurations."""
-    ids = select(Monitor.id).where(*chosen)
-    if wanted.sort == "p95":
-        ids = ids.join(MonitorSummary, col(MonitorSummary.monitor_id) == Monitor.id, isouter=True)
-    found = (await db.exec(ids.order_by(*order).offset(offset).limit(limit))).all()
-    if not found:
-        return []
-    query = (
-        select(*_SELECTED, status.label("status"))  # pyright: ignore[reportCallIssue, reportArgumentType]
-        .join(MonitorSummary, col(MonitorSummary.monitor_id) == Monitor.id, isouter=True)
-        .where(col(Monitor.id).in_(found))
-    )
-    rows = {row.id: row for row in (await db.exec(query)).all()}
-    return [rows[one] for one in found if one in rows]
-
-
-# Groups.
-
-
-async def _folders(db: AsyncSession, actor: Actor, wanted: Filter, chosen: Any) -> list[_Folder]:
-    """Return the groups in order, with how many rows each has."""
-    column = col(_COLUMNS[wanted.group_by])
-    own = dict((await db.exec(select(column, func.count()).where(*chosen).group_by(column))).all())
-    folded = {key for key in wanted.folded if isinstance(key, str)} if isinstance(wanted.folded, list | tuple) else set()
-    made: list[_Folder] = []
-    if wanted.group_by == "group":
-        placed = await groups.tree(db, actor.workspace_id)
-        within: Counter[int] = Counter()
-        for group in placed.values():
-            for row_id in (group.row_id, *group.above):
-                within[row_id] += own.get(group.row_id, 0)
-        for group in placed.values():
-            if within[group.row_id]:
-                above = tuple(placed[one].public_id for one in group.above)
-                is_folded = group.public_id in folded
-                head = GroupHead(group.public_id, group.name, within[group.row_id], group.depth, is_folded)
-                if not folded.intersection(above):
-                    made.append(_Folder(head, group.row_id, own.get(group.row_id, 0), is_folded, above))
-    elif wanted.group_by == "site":
-        query = select(Site.id, Site.public_id, Site.name).where(Site.workspace_id == actor.workspace_id)
-        for row_id, key, name in sorted((await db.exec(query)).all(), key=lambda row: (row[2].casefold(), row[0])):
-            if count := own.get(row_id, 0):
-                made.append(_Folder(GroupHead(key, name, count, 0, key in folded), row_id, count, key in folded))
-    else:
-        present = [(kind.value, own[kind.value]) for kind in Kind if kind.value in own]
-        made += [_Folder(GroupHead(key, key, count, 0, key in folded), key, count, key in folded) for key, count in present]
-    if count := own.get(None, 0):
-        hidden = UNGROUPED in folded
-        made.append(_Folder(GroupHead(UNGROUPED, _NO_GROUP[wanted.group_by], count, 0, hidden), None, count, hidden))
-    return made
-
-
-async def _grouped(
-    db: AsyncSession, wanted: Filter, chosen: Any, order: list[Any], folders: list[_Folder], status: Any
-) -> tuple[list[Any], list[GroupHead], int, int]:
-    """Return a page's rows, the heads among them, its number and how many pages there are. Folded rows are on no page."""
-    visible = sum(folder.own for folder in folders if not folder.hidden)
-    pages = max(1, -(-visible // PAGE_SIZE))
-    number = min(page_number(wanted.page), pages)
-    start, end = (number - 1) * PAGE_SIZE, number * PAGE_SIZE
-    shown: list[_Folder] = []
-    reached, skipped = 0, 0
-    heads: dict[str, GroupHead] = {}
-    known = {folder.head.key: folder.head for folder in folders}
-    for folder in folders:
-        rows = 0 if folder.hidden else folder.own
-        begins, ends = reached, reached + rows
-        reached = ends
-        # A group without rows of its own stands on the page on which the next row would be.
-        on_page = begins < end and ends > start if rows else start <= begins < end or (begins == end == visible) or (not visible)
-        if not on_page:
-            continue
-        for key in folder.above:
-            heads.setdefault(key, known[key])
-        heads[folder.head.key] = folder.head
-        if rows:
-            if not shown:
-                skipped = max(0, start - begins)
-            shown.append(folder)
-    found: list[Any] = []
-    if shown:
-        column = col(_COLUMNS[wanted.group_by])
-        values = [folder.value for folder in shown if folder.value is not None]
-        within = or_(column.in_(values), column.is_(None)) if len(values) < len(shown) else column.in_(values)
-        place = case({value: number for number, value in enumerate(values)}, value=column, else_=len(values)) if values else literal(0)
-        found = await _select(db, wanted, (*chosen, within), [place, *order], status, skipped)
-    return found, list(heads.values())[:MAX_HEADS], number, pages
-
-
-# Rows.
-
-
-async def _rows(db: AsyncSession, found: list[Any], wanted: Filter, at: datetime) -> list[Row]:
-    ids = list({row.id for row in found})
-    cells = board.cells(ids)
-    open_ones = await incidents.open_of(db, ids)
-    up = await uptimes(db, {row.id: row.created_at for row in found}, at - UPTIME_SPAN, at)
-    tags = await _tags_of(db, ids)
-    sites = await _named(db, {row.site_id for row in found if row.site_id})
-    keys = await _keys(db, found, wanted, sites)
-    return [_row(row, cells[row.id], open_ones.get(row.id), up[row.id], tags.get(row.id, ()), sites, keys) for row in found]
-
-
-def _row(
-    row: Any,
-    known: Cell,
-    incident: Incident | None,
-    up: float,
-    tags: tuple[str, ...],
-    sites: dict[int, tuple[str, str]],
-    keys: dict[int, str],
-) -> Row:
-    since = {"paused": row.paused_at, "unknown": row.unknown_since, "maintenance": None}.get(row.status, row.standing_since)
-    since_s = known.since_s if row.status == "unreachable" else int(since.timestamp()) if since else 0
-    cell = replace(known, status=row.status, since_s=since_s)
-    return Row(
-        id=row.public_id,
-        name=row.name,
-        kind=row.kind,
-        detail=_detail(row.kind, row.configuration),
-        address=row.address,
-        site=sites[row.site_id][1] if row.site_id in sites else "",
-        tags=tags,
-        group_key=keys.get(row.id, ""),
-        since=since,
-        reason=incident.text if incident else "",
-        uptime=up if cell.last_s or incident or row.standing_since else None,
-        p95_ms=row.p95_ms,
-        cell=cell,
-        paused=row.paused_at is not None,
-        interval_s=row.interval_ms / 1000,
-    )
-
-
-@lru_cache(maxsize=4096)
-def _detail(kind: str, configuration: str) -> str:
-    try:
-        words = described.looks_at(checks.parse(Kind(kind), json.loads(configuration)))
-    except (BadCheck, ValueError):  # a later version wrote it
-        return kind
-    return f"{kind} · {words}"
-
-
-async def _tags_of(db: AsyncSession, ids: list[int]) -> dict[int, tuple[str, ...]]:
-    query = select(MonitorTag.monitor_id, MonitorTag.name).where(col(MonitorTag.monitor_id).in_(ids), MonitorTag.value == "")
-    found: dict[int, tuple[str, ...]] = {}
-    for monitor_id, name in (await db.exec(query.order_by(col(MonitorTag.name)))).all():
-        found[monitor_id] = (*found.get(monitor_id, ()), name)
-    return found
-
-
-async def _named(db: AsyncSession, row_ids: set[int]) -> dict[int, tuple[str, str]]:
-    """Return (public id, name) of sites by row id."""
-    if not row_ids:
-        return {}
-    query = select(Site.id, Site.public_id, Site.name).where(col(Site.id).in_(row_ids))
-    return {row_id: (key, name) for row_id, key, name in (await db.exec(query)).all() if row_id is not None}
-
-
-async def _keys(db: AsyncSession, found: list[Any], wanted: Filter, sites: dict[int, tuple[str, str]]) -> dict[int, str]:
-    """Return the key of the head that each row stands under."""
-    if wanted.group_by == "kind":
-        return {row.id: row.kind for row in found}
-    if wanted.group_by == "site":
-        return {row.id: sites[row.site_id][0] if row.site_id in sites else UNGROUPED for row in found}
-    if wanted.group_by != "group":
-        return {}
-    query = select(groups.MonitorGroup.id, groups.MonitorGroup.public_id)
-    query = query.where(col(groups.MonitorGroup.id).in_({row.group_id for row in found if row.group_id}))
-    keys = dict((await db.exec(query)).all())
-    return {row.id: keys.get(row.group_id, UNGROUPED) for row in found}
+def _severity(row: Row, row_id: int) -> tuple[int, float, int]:
+    return SEVERITY[row.cell.status], -row.since.timestamp() if row.since else 0.0, row_id
 
 
 # Filters' values, and the counts of the navigation.
 
 
-async def _choices(db: AsyncSession, actor: Actor, whole: Any) -> Any:
-    kinds: Counter[str] = Counter()
-    sites: Counter[int] = Counter()
-    query = select(Monitor.kind, Monitor.site_id, func.count()).where(*whole).group_by(col(Monitor.kind), col(Monitor.site_id))
-    for kind, site_id, count in (await db.exec(query)).all():
-        kinds[kind] += count
-        if site_id is not None:
-            sites[site_id] += count
-    tagged = (
-        select(MonitorTag.name, func.count())
-        .where(MonitorTag.workspace_id == actor.workspace_id, MonitorTag.value == "")
-        .group_by(col(MonitorTag.name))
-        .order_by(func.count().desc(), col(MonitorTag.name))
-        .limit(MAX_CHOICES)
-    )
-    tags = tuple((name, count) for name, count in (await db.exec(tagged)).all())
-    named = await _named(db, {site_id for site_id, _ in sites.most_common(MAX_CHOICES)})
-    of_sites = sorted(((key, name, sites[row_id]) for row_id, (key, name) in named.items()), key=lambda one: (-one[2], one[1].casefold()))
-    return tuple(kinds.most_common(MAX_CHOICES)), tags, tuple(of_sites)
+def _choices(known: Roster, sites: Mapping[int, NamedSite]) -> tuple[Any, Any, Any]:
+    kinds = sorted(((kind, len(rows)) for kind, rows in known.of_kind.items()), key=lambda one: -one[1])
+    tags = sorted(known.tags.items(), key=lambda one: (-one[1], one[0]))[:MAX_CHOICES]
+    counted = [(site.public_id, site.name, len(known.of_site.get(row_id, ()))) for row_id, site in sites.items()]
+    of_sites = sorted((one for one in counted if one[2]), key=lambda one: (-one[2], one[1].casefold()))
+    return tuple(kinds), tuple(tags), tuple(of_sites[:MAX_CHOICES])
+
+
+async def _sites(db: AsyncSession, actor: Actor) -> dict[int, NamedSite]:
+    rows = (await (await db.connection()).execute(_SITES, {"workspace_id": actor.workspace_id})).all()
+    return {row_id: NamedSite(row_id, public_id, name) for row_id, public_id, name in rows}
+
+
+async def _scalar(db: AsyncSession, query: Any, actor: Actor) -> int:
+    return (await (await db.connection()).execute(query, {"workspace_id": actor.workspace_id})).scalar_one()
 
 
 async def counts(actor: Actor | None) -> NavCounts:
     """Return what the navigation shows."""
     actor = require(actor, Action.READ_MONITORS)
     async with reading() as db:
+        known = await roster.current(db, actor.workspace_id)
         held = await maintenance.holding(db, actor.workspace_id, now())
-        status = status_in(held, await unreachable_now(db, actor.workspace_id))
-        whole = (col(Monitor.workspace_id) == actor.workspace_id, col(Monitor.deleted_at).is_(None))
-        found = dict((await db.exec(select(status, func.count()).where(*whole).group_by(status))).all())
-        sites = (await db.exec(select(func.count()).select_from(Site).where(Site.workspace_id == actor.workspace_id))).one()
-        still_open = (await db.exec(incidents.count_open(actor.workspace_id))).one()
-    return NavCounts(sum(found.values()), sites, still_open, found.get("down", 0), found.get("degraded", 0))
+        found = (await standings.read(db, actor.workspace_id, known, held)).counted(known)
+        still_open, sites = (await (await db.connection()).execute(_OPEN_AND_SITES, {"workspace_id": actor.workspace_id})).one()
+    return NavCounts(len(known), sites, still_open, found["down"], found["degraded"])

@@ -1,9 +1,13 @@
 """How much of a span monitors were well: from their incidents, which say to the millisecond when they were not."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import bindparam, case, or_
+from sqlalchemy import select as rows_of
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,33 +15,75 @@ from app.core.incident import Standing
 from app.core.rollup import overlap_s
 from app.models import Incident
 
+Span = tuple[float, float]  # from and to, in seconds since 1970
 
-async def failures(db: AsyncSession, monitor_ids: Sequence[int], start: datetime, end: datetime) -> dict[int, list[tuple[float, float]]]:
-    """Return when monitors were down within [start, end), by monitor: (from, to) in seconds since 1970. An open incident lasts."""
-    spans: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
-    query = select(Incident.monitor_id, Incident.opened_at, Incident.closed_at).where(
-        col(Incident.monitor_id).in_(monitor_ids),
+_incident: Any = Incident.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_RECENT = rows_of(
+    _incident.c.monitor_id, _incident.c.severity, _incident.c.opened_at, _incident.c.closed_at,
+    case((_incident.c.closed_at.is_(None), _incident.c.text), else_=""),
+).where(
+    _incident.c.monitor_id.in_(bindparam("ids", expanding=True)),
+    or_(_incident.c.closed_at.is_(None), _incident.c.closed_at > bindparam("start")),
+)  # fmt: skip
+
+
+def _down(start: datetime, end: datetime) -> Any:
+    return select(Incident.monitor_id, Incident.opened_at, Incident.closed_at).where(
         Incident.severity == Standing.DOWN.value,
         col(Incident.opened_at) < end,
         col(Incident.closed_at).is_(None) | (col(Incident.closed_at) > start),
     )
-    for monitor_id, opened_at, closed_at in (await db.exec(query)).all():
-        spans[monitor_id].append((opened_at.timestamp(), closed_at.timestamp() if closed_at else end.timestamp()))
+
+
+def _spans(rows: Iterable[tuple[int, datetime, datetime | None]], end: datetime) -> dict[int, list[Span]]:
+    spans: defaultdict[int, list[Span]] = defaultdict(list)
+    for monitor_id, opened_at, closed_at in rows:
+        spans[monitor_id].append((opened_at.timestamp(), (closed_at or end).timestamp()))
     return spans
 
 
-def share(spans: Sequence[tuple[float, float]], start: datetime, end: datetime) -> tuple[float, float]:
+async def failures(db: AsyncSession, monitor_ids: Sequence[int], start: datetime, end: datetime) -> dict[int, list[Span]]:
+    """Return when monitors were down within [start, end), by monitor. An open incident lasts."""
+    query = _down(start, end).where(col(Incident.monitor_id).in_(monitor_ids))
+    return _spans((await db.exec(query)).all(), end)
+
+
+def share(spans: Sequence[Span], start: datetime, end: datetime) -> tuple[float, float]:
     """Return the share of [start, end) that the spans leave, 0 to 1, and how many seconds they cover."""
     down_s = overlap_s(start.timestamp(), end.timestamp(), spans)
     whole_s = max(1.0, (end - start).total_seconds())
     return max(0.0, 1 - down_s / whole_s), down_s
 
 
-async def uptimes(db: AsyncSession, made: Mapping[int, datetime], start: datetime, end: datetime) -> dict[int, float]:
-    """Return the uptime of monitors in [start, end), 0 to 1, each since it was made.
+def _shares(spans: Mapping[int, Sequence[Span]], made: Mapping[int, datetime], start: datetime, end: datetime) -> dict[int, float]:
+    return {monitor_id: share(spans.get(monitor_id, ()), max(start, made_at), end)[0] for monitor_id, made_at in made.items()}
+
+
+@dataclass(slots=True)
+class Lately:
+    """What incidents say of some monitors."""
+
+    uptimes: dict[int, float] = field(default_factory=dict)  # 0 to 1, of each
+    reasons: dict[int, str] = field(default_factory=dict)  # of those with an open incident
+
+
+async def lately(db: AsyncSession, made: Mapping[int, datetime], start: datetime, end: datetime) -> Lately:
+    """Return the uptime of monitors in [start, end), each since it was made, and why those fail that do now.
 
     Args:
         made: when, by monitor.
     """
-    spans = await failures(db, list(made), start, end)
-    return {monitor_id: share(spans.get(monitor_id, ()), max(start, made_at), end)[0] for monitor_id, made_at in made.items()}
+    rows = (await (await db.connection()).execute(_RECENT, {"ids": list(made), "start": start})).all()
+    down = Standing.DOWN.value
+    spans = _spans(((monitor_id, opened, closed) for monitor_id, severity, opened, closed, _ in rows if severity == down), end)
+    reasons = {monitor_id: text for monitor_id, _, _, closed, text in rows if closed is None}
+    return Lately(_shares(spans, made, start, end), reasons)
+
+
+async def of_those_that_failed(
+    db: AsyncSession, workspace_id: int, made: Mapping[int, datetime], start: datetime, end: datetime
+) -> dict[int, float]:
+    """Return the uptime in [start, end), as `lately`, of those monitors of a workspace that were down in it."""
+    query = _down(start, end).where(Incident.workspace_id == workspace_id)
+    spans = _spans((await db.exec(query)).all(), end)
+    return _shares(spans, {monitor_id: made[monitor_id] for monitor_id in spans if monitor_id in made}, start, end)

@@ -10,7 +10,7 @@ import reflex as rx
 from app.services import board, overview
 from app.services.access import Action, Actor, may, require
 from app.services.errors import SeamwatchError, Unauthenticated
-from app.services.overview import PAGE_SIZE, Filter, NavCounts, Overview
+from app.services.overview import PAGE_SIZE, Filter, Overview
 from app.state import overview_view as view
 from app.state.cells import CellsState, compare, fill, renew
 from app.state.gate import internal, signed_in
@@ -24,7 +24,7 @@ PUSH_S = 0.25  # at most four pushes a second
 SETTLED_S = 0.4  # after a check: the board has it at once, the database and its incident a moment later
 REREAD_S = 1.0  # at most so often are the rows read anew because something turned
 LOOK_S = 30.0  # and so often they are when nothing did: others add, pause and delete
-_reads: SharedReads[tuple[Overview, NavCounts]] = SharedReads()
+_reads: SharedReads[Overview] = SharedReads()
 
 
 class OverviewState(rx.State):
@@ -89,17 +89,17 @@ class OverviewState(rx.State):
         """Read and show. Returns the way to the sign-in for the signed-out."""
         actor = await actor_of(self)
         try:
-            seen, nav = await overview.read(actor, wanted), await overview.counts(actor)
+            seen = await overview.read(actor, wanted)
         except Unauthenticated:
             return rx.redirect(sign_in_path(view.address(self._base, wanted)), replace=True)
         except SeamwatchError as error:
             self.view, self.error, self._wanted = "error", error.message, wanted
             return None
         assert actor is not None
-        await self._take(actor, wanted, seen, nav)
+        await self._take(actor, wanted, seen)
         return None
 
-    async def _take(self, actor: Actor, wanted: Filter, seen: Overview, nav: NavCounts) -> None:
+    async def _take(self, actor: Actor, wanted: Filter, seen: Overview) -> None:
         """Put what was read into the vars."""
         self._wanted = wanted = replace(wanted, page=seen.page)
         rows = view.lines(seen.rows, seen.heads)
@@ -123,11 +123,11 @@ class OverviewState(rx.State):
             group_by=wanted.group_by,
             narrowed=view.narrows(wanted),
             address=view.address(self._base, wanted),
-            view="empty" if not nav.monitors else "list" if rows else "filtered",
+            view="empty" if not seen.nav.monitors else "list" if rows else "filtered",
         )
-        self._summarise(actor, seen, nav)
+        self._summarise(actor, seen)
         fill(await self.get_state(CellsState), [row.id for row in seen.rows], [row.cell.text for row in seen.rows])
-        show_counts(await self.get_state(SessionState), nav)
+        show_counts(await self.get_state(SessionState), seen.nav)
 
     def _put(self, **values: Any) -> None:
         """Set the vars that are others than before. What is set is sent, and a look at an unchanged list would send all of it."""
@@ -135,7 +135,8 @@ class OverviewState(rx.State):
             if getattr(self, name) != value:
                 setattr(self, name, value)
 
-    def _summarise(self, actor: Actor, seen: Overview, nav: NavCounts) -> None:
+    def _summarise(self, actor: Actor, seen: Overview) -> None:
+        nav = seen.nav
         before, was_wrong = {one.id: one.status for one in self.wrong}, len(self.wrong) + self.wrong_more
         wrong = [view.wrong_view(row) for row in seen.wrong]
         self._put(
@@ -152,19 +153,19 @@ class OverviewState(rx.State):
             self.news = f"{self._told} {told}"
         self._seen = True
 
-    async def _refresh(self, actor: Actor, wanted: Filter, seen: Overview, nav: NavCounts) -> None:
+    async def _refresh(self, actor: Actor, wanted: Filter, seen: Overview) -> None:
         """Take what was read meanwhile in the background. While somebody is among the rows, these keep their places."""
         if wanted != self._wanted:
             return  # something else was asked for since
         if not self._held:
-            await self._take(actor, wanted, seen, nav)
+            await self._take(actor, wanted, seen)
             return
-        self._summarise(actor, seen, nav)
+        self._summarise(actor, seen)
         fresh = {line.key: line for line in view.lines(seen.rows, seen.heads) if not line.head}
         kept = [line if line.head or line.key not in fresh else replace(fresh[line.key], place=line.place) for line in self.lines]
         moved = [line.key for line in kept if not line.head] != list(fresh)
         self._put(chips=view.chips(seen.counts, wanted.status), lines=kept, waits=moved)
-        show_counts(await self.get_state(SessionState), nav)
+        show_counts(await self.get_state(SessionState), seen.nav)
 
     async def _change(self, **changes: Any):
         changes.setdefault("page", 1)
@@ -212,15 +213,12 @@ class OverviewState(rx.State):
         async with self:
             wanted = replace(self._wanted)  # itself, not Reflex's proxy of it
 
-        async def both() -> tuple[Overview, NavCounts]:
-            return await overview.read(known, wanted), await overview.counts(known)
-
-        seen, nav = await _reads.read((known.workspace_id, wanted), fresh_from, both)
+        seen = await _reads.read((known.workspace_id, wanted), fresh_from, lambda: overview.read(known, wanted))
         async with self:
             if self.router.url.path != path:
                 return False
             if self.view not in ("error", "loading"):
-                await self._refresh(known, wanted, seen, nav)
+                await self._refresh(known, wanted, seen)
         return True
 
     # What people choose.
