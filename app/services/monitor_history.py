@@ -1,17 +1,15 @@
 """What checks of one monitor found, over any window: latencies and how much of it was well, single results, heartbeat calls.
 
-Hours that are sealed are read as rollups and chunks by exact keys. What is not sealed yet is a log of all monitors in the order of time,
-in which one monitor's results are looked up by when they were due.
+Short windows are made of single results, long ones of rollups, which can be added up. Both take a few milliseconds.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -19,22 +17,20 @@ from app.core import checks, kept_detail
 from app.core.assertions import Finding, Operator, Subject
 from app.core.exchange import Exchange, Timing
 from app.core.incident import Outcome
-from app.core.results import HOUR_MS, Result
-from app.core.results import read as read_chunk
+from app.core.results import HOUR_MS, Result, Sample
 from app.core.rollup import Latencies, Rollup
 from app.db import reading
-from app.models import CheckChunk, CheckDay, CheckDetail, CheckHour, CheckLog, EngineState, Monitor, now
-from app.services import board, heartbeats, history, uptime
+from app.models import CheckDay, CheckDetail, CheckHour, Monitor, now
+from app.services import board, heartbeats, history, monitor_results, uptime
 from app.services.access import Action, Actor, require
-from app.services.engine_state import retention
 from app.services.errors import Invalid, NotFound
 from app.services.incidents import cause_words
 from app.services.monitor_detail import checked_of
+from app.services.monitor_results import PAGE, to_ms
 from app.services.names import is_public_id
 
 Window = Literal["1h", "6h", "24h", "7d", "30d", "90d", "1y"]
 MAX_POINTS = 96
-MAX_RESULTS = 50
 _DAY_S, _HOUR_S = 86_400, 3600
 # (how long, how long each point): at most 96 points.
 _WINDOWS: dict[str, tuple[int, int]] = {
@@ -47,10 +43,7 @@ _WINDOWS: dict[str, tuple[int, int]] = {
     "1y": (365 * _DAY_S, 4 * _DAY_S),
 }
 _MAX_SINGLE = 1500  # results that are read one by one for a window; beyond it, rollups are
-_MAX_UNSEALED_HOURS = 48
 _KEYS_AT_ONCE = 500
-_FEW_MONITORS = 1000  # of so many, an hour of the log is read in a few milliseconds
-_FAILED = frozenset(Outcome) - {Outcome.UP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,69 +129,7 @@ def _row_id(monitor: Monitor) -> int:
     return monitor.id
 
 
-def to_ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
-
-
 # Single results.
-
-
-async def _unsealed_from(db: AsyncSession, end_ms: int) -> int:
-    """Return from when results are still in the log, in ms since 1970."""
-    sealed = (await db.exec(select(func.max(EngineState.sealed_hour)))).one() or 0
-    return max(sealed + 1, end_ms // HOUR_MS - _MAX_UNSEALED_HOURS) * HOUR_MS
-
-
-async def _dues(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) -> list[int]:
-    """Return when checks of a monitor were due within [start, end), as far as that can be known without reading the whole log."""
-    row_id, step = _row_id(monitor), monitor.interval_ms
-    first = start_ms + (monitor.phase_ms - start_ms) % step
-    dues = set(range(first, end_ms, step))
-    # Beside the schedule: run by hand, or due while the interval was another. The failed ones have details, the newest is on the board.
-    details = select(CheckDetail.due_ms).where(
-        CheckDetail.monitor_id == row_id, col(CheckDetail.due_ms) >= start_ms, col(CheckDetail.due_ms) < end_ms
-    )
-    dues |= set((await db.exec(details)).all())
-    newest = board.latest(row_id)
-    if newest and start_ms <= newest.due_ms < end_ms:
-        dues.add(newest.due_ms)
-    if (await db.exec(select(func.count()).select_from(Monitor))).one() <= _FEW_MONITORS:
-        query = select(CheckLog.due_ms).where(
-            col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < end_ms, CheckLog.monitor_id == row_id, CheckLog.region == 0
-        )
-        dues |= set((await db.exec(query)).all())
-    return sorted(dues)
-
-
-async def _unsealed(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) -> list[Result]:
-    if start_ms >= end_ms:
-        return []
-    return await history.last_results(db, _row_id(monitor), await _dues(db, monitor, start_ms, end_ms))
-
-
-async def _single(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) -> list[Result]:
-    """Return every kept result of [start, end), oldest first."""
-    edge_ms = min(max(await _unsealed_from(db, end_ms), start_ms), end_ms)
-    sealed = await _sealed(db, _row_id(monitor), start_ms, edge_ms) if start_ms < edge_ms else []
-    return sealed + await _unsealed(db, monitor, edge_ms, end_ms)
-
-
-async def _of_hours(db: AsyncSession, row_id: int, hours: Sequence[int]) -> list[Result]:
-    """Return the results of sealed hours, oldest first."""
-    found: list[Result] = []
-    for place in range(0, len(hours), _KEYS_AT_ONCE):
-        query = select(CheckChunk.hour, CheckChunk.body).where(
-            col(CheckChunk.hour).in_(hours[place : place + _KEYS_AT_ONCE]), CheckChunk.monitor_id == row_id, CheckChunk.region == 0
-        )
-        for hour, body in (await db.exec(query.order_by(col(CheckChunk.hour)))).all():
-            found.extend(read_chunk(body, hour * HOUR_MS))
-    return found
-
-
-async def _sealed(db: AsyncSession, row_id: int, start_ms: int, end_ms: int) -> list[Result]:
-    """Return the results of [start, end) whose hours are sealed, oldest first."""
-    found = await _of_hours(db, row_id, range(start_ms // HOUR_MS, -(-end_ms // HOUR_MS)))
-    return [result for result in found if start_ms <= result.due_ms < end_ms]
 
 
 async def results(actor: Actor | None, monitor_id: str, before_ms: int | None = None, only_failures: bool = False) -> ResultPage:
@@ -213,40 +144,10 @@ async def results(actor: Actor | None, monitor_id: str, before_ms: int | None = 
         limit_ms = to_ms(now()) + 1
         usable = isinstance(before_ms, int) and not isinstance(before_ms, bool) and 0 < before_ms < limit_ms
         end_ms = cast(int, before_ms) if usable else limit_ms
-        found = await _newest(db, monitor, end_ms, only_failures is True)
-        shown = found[:MAX_RESULTS]
+        found = await monitor_results.newest(db, monitor, end_ms, only_failures is True)
+        shown = found[:PAGE]
         rows = await _result_rows(db, monitor, shown)
-    return ResultPage(rows, shown[-1].due_ms if len(found) > MAX_RESULTS else None)
-
-
-async def _newest(db: AsyncSession, monitor: Monitor, end_ms: int, only_failures: bool) -> list[Result]:
-    """Return the newest results before a time, newest first: more than a page, unless there are no more."""
-    edge_ms = await _unsealed_from(db, to_ms(now()))
-
-    def wanted(some: Iterable[Result]) -> list[Result]:
-        return sorted((one for one in some if not only_failures or one.outcome in _FAILED), key=lambda one: -one.due_ms)
-
-    found = wanted(await _unsealed(db, monitor, edge_ms, end_ms))
-    hour = min(edge_ms, end_ms - 1) // HOUR_MS if end_ms <= edge_ms else edge_ms // HOUR_MS - 1
-    oldest = max(to_ms(monitor.created_at) // HOUR_MS, to_ms(now()) // HOUR_MS - retention().chunk_hours)
-    at_once = 2
-    while len(found) <= MAX_RESULTS and hour >= oldest:
-        # Further and further back, so that a monitor that runs daily takes few queries, and one that runs often reads little.
-        start = max(oldest, hour - at_once + 1)
-        hours: Sequence[int] = range(start, hour + 1)
-        if only_failures:
-            hours = await _hours_with_failures(db, monitor, hours)
-        found += wanted([one for one in await _of_hours(db, _row_id(monitor), hours) if one.due_ms < end_ms])
-        hour, at_once = start - 1, min(at_once * 4, _KEYS_AT_ONCE)
-    return found
-
-
-async def _hours_with_failures(db: AsyncSession, monitor: Monitor, hours: Sequence[int]) -> list[int]:
-    failed = col(CheckHour.degraded) + col(CheckHour.down) + col(CheckHour.unknown) + col(CheckHour.maintained)
-    query = select(CheckHour.hour).where(
-        col(CheckHour.hour).in_(hours), CheckHour.monitor_id == _row_id(monitor), CheckHour.region == 0, failed > 0
-    )
-    return sorted((await db.exec(query)).all())
+    return ResultPage(rows, shown[-1].due_ms if len(found) > PAGE else None)
 
 
 async def _result_rows(db: AsyncSession, monitor: Monitor, found: Sequence[Result]) -> tuple[ResultRow, ...]:
@@ -303,11 +204,12 @@ async def calls(actor: Actor | None, monitor_id: str) -> tuple[Call, ...]:
 
 
 @dataclass(slots=True)
-class _Span:
-    """What fell into one point, or into the whole window."""
+class _Window:
+    """What was found within a window, by the number of the span it fell into."""
 
-    rollup: Rollup
-    single: list[Result]
+    bucket_s: int
+    single: defaultdict[int, list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    rollups: defaultdict[int, Rollup] = field(default_factory=lambda: defaultdict(Rollup))
 
 
 async def latency(actor: Actor | None, monitor_id: str, window: Window = "24h") -> Latency:
@@ -334,111 +236,115 @@ async def latency(actor: Actor | None, monitor_id: str, window: Window = "24h") 
         # Spans stand on whole multiples of their length, so the first one begins a little before the window does.
         start_s = (end_s - length_s) // bucket_s * bucket_s
         end_s = -(-end_s // bucket_s) * bucket_s
-        spans: defaultdict[int, _Span] = defaultdict(lambda: _Span(Rollup(), []))
-        whole = Latencies()
+        found = _Window(bucket_s)
         if single:
-            for one in await _single(db, monitor, start_s * 1000, to_ms(at) + 1):
-                _take(spans[one.due_ms // 1000 // bucket_s], one, whole)
+            for one in await monitor_results.samples(db, monitor, start_s * 1000, to_ms(at) + 1):
+                found.single[one.due_ms // 1000 // bucket_s].append(one)
         else:
-            await _fill(db, monitor, start_s, to_ms(at) + 1, bucket_s, spans, whole)
+            await _add_up(db, monitor, start_s, to_ms(at) + 1, found)
         begins = max(at - timedelta(seconds=length_s), monitor.created_at)
         failures = await uptime.failures(db, [_row_id(monitor)], begins, at)
     numbers = range(start_s // bucket_s, end_s // bucket_s)[-MAX_POINTS:]
-    points = tuple(_point(number * bucket_s, spans.get(number)) for number in numbers)
+    of_one = _single_point if single else _rollup_point
+    points = tuple(of_one(number * bucket_s, found, number) for number in numbers)
     share, down_s = uptime.share(failures.get(_row_id(monitor), ()), begins, at)
-    count = sum(span.rollup.checks for span in spans.values())
-    p50, p95, p99 = _quantiles(whole)
+    count = sum(map(len, found.single.values())) + sum(rollup.checks for rollup in found.rollups.values())
     known = share if count else None
-    return Latency(points, known, down_s if count else 0.0, p50, p95, p99, count, bucket_s, _limit_ms(monitor))
+    return Latency(points, known, down_s if count else 0.0, *_quantiles(found), count, bucket_s, _limit_ms(monitor))
 
 
-def _quantiles(latencies: Latencies) -> tuple[float | None, float | None, float | None]:
+def _quantiles(found: _Window) -> tuple[float | None, float | None, float | None]:
+    """Return p50, p95 and p99 of the whole window."""
+    if found.single:
+        totals = sorted(one.ends[-1] / 10 for some in found.single.values() for one in some if one.ends)
+        return (_quantile(totals, 0.5), _quantile(totals, 0.95), _quantile(totals, 0.99)) if totals else (None, None, None)
+    whole = Latencies()
+    for rollup in found.rollups.values():  # of a year there are 92, and 365 days in them
+        whole.include(rollup.latencies)
+    return _of_histogram(whole)
+
+
+def _of_histogram(latencies: Latencies) -> tuple[float | None, float | None, float | None]:
     if not latencies.count:
         return None, None, None
     p50, p95, p99 = latencies.quantiles(0.5, 0.95, 0.99)
     return p50, p95, p99
 
 
-def _take(span: _Span, one: Result, whole: Latencies) -> None:
-    answered_ms = one.timing.total_ms if one.timing else None
-    span.rollup.add(one.outcome, None, counts=not one.maintained, late=one.late)
-    span.single.append(one)
-    if answered_ms is not None:
-        whole.add(answered_ms)
-
-
-async def _fill(
-    db: AsyncSession, monitor: Monitor, start_s: int, end_ms: int, bucket_s: int, spans: defaultdict[int, _Span], whole: Latencies
-) -> None:
-    """Fill spans from rollups: of days where whole days fit into them, else of hours; what is not sealed from single results."""
-    row_id = _row_id(monitor)
-    edge_ms = min(max(await _unsealed_from(db, end_ms), start_s * 1000), end_ms)
+async def _add_up(db: AsyncSession, monitor: Monitor, start_s: int, end_ms: int, found: _Window) -> None:
+    """Add up rollups: of days where whole days fit into spans, else of hours; and single results where nothing is sealed yet."""
+    row_id, bucket_s = _row_id(monitor), found.bucket_s
+    edge_ms = min(max(await monitor_results.unsealed_from(db, end_ms), start_s * 1000), end_ms)
     hour, edge_hour = start_s // _HOUR_S, edge_ms // HOUR_MS
     if bucket_s % _DAY_S == 0:
         days = await _rollups(db, CheckDay, row_id, range(start_s // _DAY_S, edge_ms // (_DAY_S * 1000)))
-        for day, row in days.items():
-            _merge(spans[day * _DAY_S // bucket_s], row)
+        for day, *row in days:
+            _merge(found.rollups[day * _DAY_S // bucket_s], row)
         # The last days may not be rolled up yet.
-        hours = [one for one in range(max(hour, edge_hour - 72), edge_hour) if one // 24 not in days]
+        there = {day for day, *_ in days}
+        hours = [one for one in range(max(hour, edge_hour - 72), edge_hour) if one // 24 not in there]
     else:
         hours = list(range(hour, edge_hour))
-    for one, row in (await _rollups(db, CheckHour, row_id, hours)).items():
-        _merge(spans[one * _HOUR_S // bucket_s], row)
-    for span in spans.values():  # of a year there are 92, and 365 days in them
-        whole.merge(span.rollup.latencies.pack())
-    for result in await _unsealed(db, monitor, edge_ms, end_ms):
-        span = spans[result.due_ms // 1000 // bucket_s]
-        answered_ms = result.timing.total_ms if result.timing else None
-        span.rollup.add(result.outcome, answered_ms, counts=not result.maintained, late=result.late)
-        if answered_ms is not None:
-            whole.add(answered_ms)
+    for one, *row in await _rollups(db, CheckHour, row_id, hours):
+        _merge(found.rollups[one * _HOUR_S // bucket_s], row)
+    for sample in await monitor_results.samples(db, monitor, edge_ms, end_ms):
+        answered_ms = sample.ends[-1] / 10 if sample.ends else None
+        found.rollups[sample.due_ms // 1000 // bucket_s].add(sample.outcome, answered_ms, counts=not sample.maintained)
 
 
-async def _rollups(db: AsyncSession, table: type[CheckDay] | type[CheckHour], row_id: int, keys: Sequence[int]) -> dict[int, Any]:
-    """Return (up, degraded, down, unknown, maintained, late, packed latencies) by hour or day, looked up by exact keys."""
+async def _rollups(db: AsyncSession, table: type[CheckDay] | type[CheckHour], row_id: int, keys: Sequence[int]) -> list[Any]:
+    """Return (hour or day, up, degraded, down, unknown, maintained, packed latencies), looked up by exact keys."""
     key = col(CheckDay.day) if table is CheckDay else col(CheckHour.hour)
-    found: dict[int, Any] = {}
+    found: list[Any] = []
     for place in range(0, len(keys), _KEYS_AT_ONCE):
-        query = select(key, table.up, table.degraded, table.down, table.unknown, table.maintained, table.late, table.latencies)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        query = select(key, table.up, table.degraded, table.down, table.unknown, table.maintained, table.latencies)  # pyright: ignore[reportCallIssue, reportArgumentType]
         query = query.where(key.in_(keys[place : place + _KEYS_AT_ONCE]), col(table.monitor_id) == row_id, col(table.region) == 0)
-        found |= {row[0]: row[1:] for row in (await db.exec(query)).all()}
+        found.extend((await db.exec(query)).all())
     return found
 
 
-def _merge(span: _Span, row: Any) -> None:
-    rollup = span.rollup
+def _merge(rollup: Rollup, row: Sequence[Any]) -> None:
     rollup.up += row[0]
     rollup.degraded += row[1]
     rollup.down += row[2]
     rollup.unknown += row[3]
     rollup.maintained += row[4]
-    rollup.late += row[5]
-    rollup.latencies.merge(row[6])
+    rollup.latencies.merge(row[5])
 
 
-def _point(at_s: int, span: _Span | None) -> Point:
-    if span is None:
+def _rollup_point(at_s: int, found: _Window, number: int) -> Point:
+    if (rollup := found.rollups.get(number)) is None:
         return Point(at_s)
-    rollup = span.rollup
     counts = {"up": rollup.up, "degraded": rollup.degraded, "down": rollup.down, "unknown": rollup.unknown}
-    if not span.single:
-        return Point(at_s, *_quantiles(rollup.latencies), **counts)
-    timings = [one.timing for one in span.single if one.timing]
-    if not timings:
+    return Point(at_s, *_of_histogram(rollup.latencies), **counts)
+
+
+def _single_point(at_s: int, found: _Window, number: int) -> Point:
+    some = found.single.get(number)
+    if some is None:
+        return Point(at_s)
+    outcomes = [one.outcome for one in some if not one.maintained]
+    up, degraded, down = (outcomes.count(one) for one in (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN))
+    counts = {"up": up, "degraded": degraded, "down": down, "unknown": len(outcomes) - up - degraded - down}
+    answered = [one.ends for one in some if one.ends]
+    if not answered:
         return Point(at_s, **counts)
-    totals = sorted(timing.total_ms for timing in timings)
-    dns, connect, tls, wait, read = (_quantile(sorted(values), 0.5) for values in zip(*map(_phases, timings), strict=True))
-    p50, p95, p99 = (_quantile(totals, share) for share in (0.5, 0.95, 0.99))
+    totals = sorted(ends[-1] for ends in answered)
+    p50, p95, p99 = (_quantile(totals, share) / 10 for share in (0.5, 0.95, 0.99))
+    dns, connect, tls, wait, read = (_quantile(sorted(took), 0.5) / 10 for took in zip(*map(_phases, answered), strict=True))
     return Point(at_s, p50, p95, p99, dns, connect, tls, wait, read, **counts)
 
 
-def _phases(timing: Timing) -> tuple[float, float, float, float, float]:
-    """Return how long each phase took: DNS, connect, TLS, wait, read."""
-    reached, took = 0.0, []
-    for over in (timing.dns_ms, timing.connect_ms, timing.tls_ms, timing.first_byte_ms, timing.total_ms):
-        took.append(max(0.0, over - reached) if over else 0.0)
-        reached = max(reached, over)
-    return tuple(took)  # pyright: ignore[reportReturnType]
+def _phases(ends: Sequence[int]) -> list[int]:
+    """Return how long each phase took: DNS, connect, TLS, wait, read. One that did not happen ended at 0."""
+    reached, took = 0, []
+    for over in ends:
+        if over > reached:
+            took.append(over - reached)
+            reached = over
+        else:
+            took.append(0)
+    return took
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
