@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
+from app.core import placeholders
 from app.core.exchange import Headers
 from app.core.observation import ScanRequest
 
@@ -54,17 +55,25 @@ def redact_cookies(value: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Return a URL with credentials removed and secret-looking query values hashed."""
+    """Return a URL with credentials removed and secret-looking query values hashed; placeholders stay."""
     try:
         parts = urlsplit(url)
         pairs = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return redact_text(url)
     netloc = parts.netloc.rpartition("@")[2]
-    if not any(_SECRET_NAME.fullmatch(name) and value for name, value in pairs):
+    if not any(_is_secret(name, value) for name, value in pairs):
         return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment)) if netloc != parts.netloc else url
-    kept = "&".join(f"{quote(name)}={hashed(value) if _SECRET_NAME.fullmatch(name) and value else quote(value)}" for name, value in pairs)
+    kept = "&".join(
+        f"{quote(name)}={hashed(value) if _is_secret(name, value) else value if placeholders.names_in(value) else quote(value)}"
+        for name, value in pairs
+    )
     return urlunsplit((parts.scheme, netloc, parts.path, kept, parts.fragment))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a parameter is a secret; a placeholder is the name of one."""
+    return bool(value) and _SECRET_NAME.fullmatch(name) is not None and not placeholders.names_in(value)
 
 
 def secrets_of_url(url: str) -> tuple[str, ...]:

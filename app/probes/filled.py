@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from app.core import placeholders
 from app.core.ask import Basic
@@ -99,7 +99,15 @@ def forms_of(values: Iterable[str]) -> tuple[str, ...]:
     made: set[str] = set()
     for value in values:
         if len(value) >= MIN_MASKED_CHARS:
-            made |= {value, quote(value, safe=""), quote(value), quote_plus(value), html.escape(value), json.dumps(value)[1:-1]}
+            made |= {
+                value,
+                unquote(value),
+                quote(value, safe=""),
+                quote(value),
+                quote_plus(value),
+                html.escape(value),
+                json.dumps(value)[1:-1],
+            }
     return tuple(made)
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,13 +18,23 @@ from app.core.redact import redact_header
 from app.db import reading
 from app.models import Monitor, Secret
 from app.services import stored_secrets
-from app.services.access import Action, Actor, require
+from app.services.access import Action, Actor, may, require
 from app.services.errors import Invalid, NotFound
 from app.services.names import is_public_id
 
 _MAX_NAME_CHARS = 64
 _OF_AUTH = {"basic": "password", "bearer": "token", "client_credentials": "client_secret", "mtls": "key"}
 # The scheme of an Authorization header stays readable, and the secret is found alone in what a server sends back.
+_OF_ADDRESS = frozenset({"url", "page_url", "api_url", "openapi_url", "token_url", "issuer"})
+# Parameters of an address whose value is a secret whatever it is: "token", "X-Amz-Signature", "accessToken", "api_key".
+_PARAMETER = re.compile(
+    r"(?:[\w-]*[_-])?(?:(?:access|auth|refresh|id|api|bearer)?_?token|(?:client|app|api|shared)?_?secret|passw(?:or)?d|passwd|pwd|api_?key|"
+    r"access_?key|sig|signature|jwt|credential)",
+    re.I,
+)
+# And those that are called alike and often hold something else, which is short: "key=name".
+_PERHAPS = re.compile(r"(?:[\w-]*[_-])?(?:key|auth|sid|session(?:_?id)?|code)", re.I)
+_MIN_CHARS = 12
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9-]*\s+)(?=\S)")
 
 
@@ -37,6 +48,18 @@ class _Spot:
     word: str  # what it is, for the secret's name: "PASSWORD"
     text: str
     before: str = ""  # what of the value is no secret
+
+
+class _Parts(list[str]):
+    """The parts of an address that stands in a holder: replacing one replaces it there."""
+
+    def __init__(self, holder: dict[str, Any], key: str, parts: list[str]) -> None:
+        super().__init__(parts)
+        self._holder, self._key = holder, key
+
+    def __setitem__(self, place: Any, text: Any) -> None:
+        super().__setitem__(place, text)
+        self._holder[self._key] = "".join(self)
 
 
 def _spots(values: Any, path: str = "") -> Iterator[_Spot]:
@@ -53,7 +76,9 @@ def _spots(values: Any, path: str = "") -> Iterator[_Spot]:
             for number, pair in enumerate(value):
                 yield from _of_header(pair, f"{here}.{number}")
         elif isinstance(value, str):
-            if key == secret or (key == "auth" and "namespace" in values):  # the latter: what Socket.IO's CONNECT carries
+            if key in _OF_ADDRESS:
+                yield from _of_address(values, key, here)
+            elif key == secret or (key == "auth" and "namespace" in values):  # the latter: what Socket.IO's CONNECT carries
                 yield _Spot(values, key, here, key.upper(), value)
         else:
             yield from _spots(value, f"{here}.")
@@ -66,6 +91,31 @@ def _of_header(pair: list[str], path: str) -> Iterator[_Spot]:
     scheme = _SCHEME.match(value) if name.lower().endswith("authorization") else None
     before = scheme[1] if scheme else ""
     yield _Spot(pair, 1, path, re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_"), value[len(before) :], before)
+
+
+def _of_address(holder: dict[str, Any], key: str, path: str) -> Iterator[_Spot]:
+    """Yield the secrets among an address's parameters, as they are sent: percent-encoded, if they are."""
+    address: str = holder[key]
+    before, mark, rest = address.partition("?")
+    query, sharp, after = rest.partition("#")
+    if not query:
+        return
+    parts = _Parts(holder, key, [f"{before}{mark}"])
+    found: list[tuple[int, str]] = []
+    for number, pair in enumerate(query.split("&")):
+        name, equals, value = pair.partition("=")
+        plain = unquote_plus(name)
+        parts.extend((f"{'&' if number else ''}{name}{equals}", value))
+        # What a report hashed was a secret, and is none any more.
+        if value and not value.startswith("sha256:") and (_PARAMETER.fullmatch(plain) or _is_perhaps(plain, value)):
+            found.append((len(parts) - 1, plain))
+    parts.append(f"{sharp}{after}")
+    for place, name in found:
+        yield _Spot(parts, place, f"{path}.{place}.{name}", re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_"), parts[place])
+
+
+def _is_perhaps(name: str, value: str) -> bool:
+    return len(value) >= _MIN_CHARS and _PERHAPS.fullmatch(name) is not None
 
 
 def _literals(values: dict[str, Any]) -> list[_Spot]:
@@ -91,6 +141,10 @@ async def stored(db: AsyncSession, actor: Actor, monitor_name: str, check: Check
     """
     values = checks.dump(check)
     literals = _literals(values)
+    old = {spot.path: spot.text for spot in _spots(checks.dump(before))} if before else {}
+    if not may(actor, Action.CHANGE_SECRETS):
+        # What stands there since before it was taken for a secret bars nobody from changing the rest.
+        literals = [spot for spot in literals if old.get(spot.path) != spot.text]
     if literals:
         require(actor, Action.CHANGE_SECRETS)
     named = names_of(check)
@@ -100,7 +154,6 @@ async def stored(db: AsyncSession, actor: Actor, monitor_name: str, check: Check
     taken = set((await db.exec(select(Secret.name).where(Secret.workspace_id == actor.workspace_id))).all())
     if check != before and (missing := sorted(named - taken)):
         raise Invalid("check", f"There is no secret named {missing[0]} in this workspace. Add it under Settings, Secrets.")
-    old = {spot.path: spot.text for spot in _spots(checks.dump(before))} if before else {}
     made: list[str] = []
     for spot in literals:
         name = await _replaceable(db, actor, old.get(spot.path, ""))

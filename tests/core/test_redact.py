@@ -59,6 +59,9 @@ def test_a_url_loses_credentials_and_secret_query_values():
 
 def test_a_url_without_secrets_stays_as_it_is():
     assert redact_url("https://a.example/x?q=a+b&page=2") == "https://a.example/x?q=a+b&page=2"
+    named = "https://a.example/x?token={{secret.T}}&page={{p}}"
+    assert redact_url(named) == named
+    assert redact_url(f"{named}&key={SECRET}") == f"{named}&key={hashed(SECRET)}"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Monitors. Alice owns the workspace, Bob is an editor in it, Charlie is a stranger with a workspace of his own."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from sqlmodel import col, select, update
 
 from app import db
+from app.core import checks, placeholders
 from app.core.schedule import next_due
 from app.models import AuditEvent, Heartbeat, Incident, Monitor, now
 from app.services import groups, monitor_baselines, monitor_form, monitor_secrets, monitors, sites, stored_secrets
@@ -116,6 +118,56 @@ async def test_a_secret_that_is_written_goes_into_the_vault_and_its_name_stays(c
     assert await monitor_secrets.used_by(cast.bob, by_name["MY_SHOP_API_PASSWORD"]) == ((copy, "My shop: API (copy)"),)
     with pytest.raises(NotFound):
         await monitor_secrets.used_by(cast.charlie, by_name["MY_SHOP_API_PASSWORD"])
+
+
+async def test_secrets_among_an_addresss_parameters_go_into_the_vault_and_the_rest_stays(cast: Cast):
+    url = "https://a.example/x?page=2&api_key=k%2F1&token=t0p&key=name&X-Amz-Signature={{secret.MINE}}&sid=0123456789abcdef#part?token=1"
+    await stored_secrets.put(cast.bob, "MINE", "anything")
+    made = await monitors.create(cast.bob, Draft("Shop", "page", {"ask": {"url": url}}))
+    assert made.made_secrets == ("SHOP_API_KEY", "SHOP_TOKEN", "SHOP_SID")
+    assert made.draft.check["ask"]["url"] == (
+        "https://a.example/x?page=2&api_key={{secret.SHOP_API_KEY}}&token={{secret.SHOP_TOKEN}}&key=name"
+        "&X-Amz-Signature={{secret.MINE}}&sid={{secret.SHOP_SID}}#part?token=1"
+    )
+    assert await stored_secrets.value(cast.alice.workspace_id, "SHOP_API_KEY") == "k%2F1"  # as it is sent
+    kept = await row(made.id)
+    assert not any(secret in kept.configuration + kept.address for secret in ("k%2F1", "t0p", "0123456789abcdef"))
+    assert "token={{secret.SHOP_TOKEN}}" in kept.address
+    made.draft.check["ask"]["url"] = made.draft.check["ask"]["url"].replace("{{secret.SHOP_TOKEN}}", "t1p")
+    assert (await monitors.change(cast.bob, made.id, made.draft)).made_secrets == ("SHOP_TOKEN",)
+    assert await stored_secrets.value(cast.alice.workspace_id, "SHOP_TOKEN") == "t1p"
+    ready, typed = monitor_secrets.typed(checks.parse(checks.Kind.WEBSOCKET, {"url": "wss://a.example/ws?accessToken=abc"}))
+    assert (placeholders.names_in(ready), typed) == (frozenset({"secret.TYPED"}), {"TYPED": "abc"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "check"),
+    [
+        ("flow", {"steps": [{"name": "one", "ask": {"url": "https://a.example/?token=t0p"}}]}),
+        ("cors", {"call": {"origin": "https://b.example", "url": "https://a.example/?token=t0p"}}),
+        ("socketio", {"url": "https://a.example/?token=t0p"}),
+        ("cookie", {"ask": {"url": "https://a.example/?token=t0p"}, "name": "s"}),
+        ("skew", {"page_url": "https://a.example/", "openapi_url": "https://a.example/?token=t0p"}),
+        ("scan", {"page_url": "https://a.example/?token=t0p"}),
+    ],
+)
+async def test_every_kinds_addresses_are_looked_at(cast: Cast, kind: str, check: dict[str, Any]):
+    made = await monitors.create(cast.bob, Draft("Shop", kind, check, interval_s=900))
+    assert made.made_secrets == ("SHOP_TOKEN",)
+    assert "?token={{secret.SHOP_TOKEN}}" in (await row(made.id)).configuration
+
+
+async def test_a_secret_that_stands_in_an_address_since_long_bars_nobody_from_changing_the_rest(cast: Cast):
+    made = await monitors.create(cast.bob, PAGE)
+    literal = "https://shop.example/?token=t0p"
+    async with db.transaction() as session:
+        await session.exec(update(Monitor).values(configuration=json.dumps({"ask": {"url": literal}})))
+    token = replace(cast.bob, token="t", scopes=frozenset({Scope.MONITORS_READ, Scope.MONITORS_WRITE}))
+    changed = await monitors.patch(token, made.id, {"name": "Store"})
+    assert (changed.made_secrets, changed.draft.check["ask"]["url"]) == ((), literal)
+    with pytest.raises(Forbidden):
+        await monitors.patch(token, made.id, {"check": {"ask": {"url": f"{literal}2"}}})
+    assert (await monitors.patch(cast.bob, made.id, {"name": "Shop"})).made_secrets == ("SHOP_TOKEN",)
 
 
 async def test_who_may_not_add_secrets_writes_none_and_who_may_not_see_them_names_none(cast: Cast):
@@ -261,5 +313,5 @@ async def test_a_socket_is_not_held_open_for_longer_than_its_check_may_take(cast
     held = Draft("Feed", "websocket", {"url": "wss://shop.example/", "hold_s": 10}, timeout_s=10)
     assert await faults(cast.bob, held) == {"check.hold_s"}
     made = await monitors.create(cast.bob, replace(held, timeout_s=11))
-    with pytest.raises(Invalid, match="^Feed: To be held open for 10 s"):
+    with pytest.raises(Invalid, match=r"^Feed: To be held open for 10 s"):
         await monitors.bulk(cast.bob, [made.id], BulkChange(timeout_s=5))
