@@ -8,7 +8,7 @@ from sqlmodel import delete as delete_from
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import reading, transaction
-from app.models import Monitor, MonitorGroup
+from app.models import Monitor, MonitorGroup, now
 from app.services import audit, memberships, names
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
@@ -207,6 +207,6 @@ async def delete(actor: Actor | None, group_id: str) -> None:
         placed = await tree(db, actor.workspace_id)
         # First out of the way: the database would delete what stands in it.
         await db.exec(update(MonitorGroup).where(col(MonitorGroup.parent_id) == row.id).values(parent_id=row.parent_id))
-        await db.exec(update(Monitor).where(col(Monitor.group_id) == row.id).values(group_id=None))
+        await db.exec(update(Monitor).where(col(Monitor.group_id) == row.id).values(group_id=None, changed_at=now()))
         await db.exec(delete_from(MonitorGroup).where(col(MonitorGroup.id) == row.id))
         audit.record(db, actor, Did.GROUP_DELETED, placed[row.id].path)

@@ -16,7 +16,7 @@ from app.core.checks import Kind
 from app.core.incident import Standing
 from app.db import reading
 from app.models import Incident, Monitor, Site, now
-from app.services import groups, maintenance, overview_groups, overview_order, overview_rows, roster, standings
+from app.services import groups, incidents, maintenance, overview_groups, overview_order, overview_rows, roster, standings
 from app.services.access import Action, Actor, require
 from app.services.maintenance import Holding
 from app.services.monitor_status import SEVERITY, STATUSES, status_in
@@ -80,8 +80,7 @@ _monitor: Any = Monitor.__table__  # pyright: ignore[reportAttributeAccessIssue]
 _site: Any = Site.__table__  # pyright: ignore[reportAttributeAccessIssue]
 _incident: Any = Incident.__table__  # pyright: ignore[reportAttributeAccessIssue]
 _SITES = select(_site.c.id, _site.c.public_id, _site.c.name).where(_site.c.workspace_id == bindparam("workspace_id"))
-# With "+ 0" no index of the workspace's serves, and the one of open incidents does: they are few, those that are over are not.
-_OPEN = select(func.count()).where(_incident.c.closed_at.is_(None), _incident.c.workspace_id + 0 == bindparam("workspace_id"))
+_OPEN = select(func.count()).select_from(_incident).where(*incidents.open_here(bindparam("workspace_id")))
 _OPEN_AND_SITES = select(
     _OPEN.scalar_subquery(),
     select(func.count()).select_from(_site).where(_site.c.workspace_id == bindparam("workspace_id")).scalar_subquery(),

@@ -1,8 +1,10 @@
 """Sites: the applications under watch, by the addresses of their page and their API."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, func
+from sqlalchemy import func
 from sqlmodel import col, select, update
 from sqlmodel import delete as delete_from
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -11,13 +13,14 @@ from app.core.redact import redact_url
 from app.core.urls import InvalidTarget, parse_target
 from app.db import reading, transaction
 from app.models import Incident, Monitor, Site, now
-from app.services import audit, engine_orders, memberships, names
+from app.services import audit, engine_orders, incidents, memberships, names, roster, standings
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import Invalid, Limited, NotFound
 from app.services.maintenance import holding
 from app.services.monitor_form import Faults
-from app.services.monitor_status import SEVERITY, status_in
+from app.services.monitor_status import SEVERITY
+from app.services.roster import Roster
 
 AT_MOST = 500  # of one workspace
 
@@ -37,39 +40,33 @@ async def list_(actor: Actor | None) -> tuple[SiteRow, ...]:
     """Return the workspace's sites by name."""
     actor = require(actor, Action.READ_MONITORS)
     async with reading() as db:
-        return await _rows(db, actor)
+        known = await roster.current(db, actor.workspace_id)
+        rows = (await db.exec(select(Site).where(Site.workspace_id == actor.workspace_id))).all()
+        return await _rows(db, actor, known, rows)
 
 
 async def get(actor: Actor | None, site_id: str) -> SiteRow:
     """Return one site. Raises NotFound."""
     actor = require(actor, Action.READ_MONITORS)
     async with reading() as db:
-        found = await _get(db, actor, site_id)
-        return (await _rows(db, actor, found))[0]
+        known = await roster.current(db, actor.workspace_id)
+        return (await _rows(db, actor, known, [await _get(db, actor, site_id)]))[0]
 
 
-async def _rows(db: AsyncSession, actor: Actor, only: Site | None = None) -> tuple[SiteRow, ...]:
-    status = status_in(await holding(db, actor.workspace_id, now()))
-    severity = case(SEVERITY, value=status, else_=len(SEVERITY))
-    watched = (Monitor.workspace_id == actor.workspace_id, col(Monitor.deleted_at).is_(None), col(Monitor.site_id).is_not(None))
-    counts = select(Monitor.site_id, func.count(), func.min(severity)).where(*watched).group_by(col(Monitor.site_id))
-    incidents = (
-        select(Monitor.site_id, func.count())
-        .join(Incident, col(Incident.monitor_id) == Monitor.id)
-        .where(*watched, col(Incident.closed_at).is_(None))
-        .group_by(col(Monitor.site_id))
-    )
-    sites = [only] if only else (await db.exec(select(Site).where(Site.workspace_id == actor.workspace_id))).all()
-    found = {site_id: (count, worst) for site_id, count, worst in (await db.exec(counts)).all()}
-    still_open = dict((await db.exec(incidents)).all())
-    named = dict(enumerate(SEVERITY))
-    return tuple(
-        SiteRow(
-            site.public_id, site.name, site.page_url, site.api_url, found.get(site.id, (0, 0))[0],
-            named.get(found[site.id][1], "") if site.id in found else "", still_open.get(site.id, 0),
-        )
-        for site in sorted(sites, key=lambda site: (site.name.casefold(), site.id or 0))
-    )  # fmt: skip
+async def _rows(db: AsyncSession, actor: Actor, known: Roster, sites: Sequence[Site]) -> tuple[SiteRow, ...]:
+    held = await holding(db, actor.workspace_id, now())
+    stands = await standings.read(db, actor.workspace_id, known, held)
+    still_open: Counter[int | None] = Counter()
+    query = select(Incident.monitor_id).where(*incidents.open_here(actor.workspace_id))
+    for monitor_id in (await db.exec(query)).all():
+        if monitor_id in known.by_id:
+            still_open[known.by_id[monitor_id].site_id] += 1
+    made = []
+    for site in sorted(sites, key=lambda site: (site.name.casefold(), site.id or 0)):
+        its = known.of_site.get(site.id, [])
+        worst = min(stands.parted(its), key=SEVERITY.__getitem__, default="")
+        made.append(SiteRow(site.public_id, site.name, site.page_url, site.api_url, len(its), worst, still_open[site.id]))
+    return tuple(made)
 
 
 def _not_found() -> NotFound:

@@ -1,5 +1,6 @@
 """The dashboard's reads. Alice owns the workspace, Bob is an editor in it, Charlie is a stranger with monitors of his own."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,12 +9,14 @@ import pytest
 from sqlmodel import col, select, update
 
 from app import db
+from app.core.cell import Cell
 from app.models import Incident, Monitor, MonitorSummary, now
-from app.services import groups, maintenance, monitors, overview, sites
+from app.services import board, groups, maintenance, monitors, overview, sites
 from app.services.errors import Unauthenticated
 from app.services.maintenance import WindowDraft
-from app.services.monitors import Draft
-from app.services.overview import Filter
+from app.services.monitor_status import STATUSES
+from app.services.monitors import BulkChange, Draft
+from app.services.overview import Filter, Row
 from tests.conftest import Cast
 
 PAGE = Draft("Shop", "page", {"ask": {"url": "https://shop.example/"}})
@@ -124,6 +127,110 @@ async def test_values_to_filter_by_come_with_how_many_have_them(cast: Cast):
     assert read.rows[-1].detail.startswith("tls · ")
     (site,) = await sites.list_(cast.alice)
     assert (site.monitors, site.worst, site.open_incidents) == (2, "pending", 0)
+
+
+async def test_what_is_deleted_counts_nowhere(cast: Cast):
+    site_id = await sites.create(cast.bob, "Shop", "https://shop.example/")
+    ids = await made(cast, "a", "b", tags=("eu",), site_id=site_id)
+    assert (await overview.read(cast.alice, Filter())).tags == (("eu", 2),)
+    await monitors.delete(cast.bob, ids[:1])
+    read = await overview.read(cast.alice, Filter())
+    assert (read.tags, read.kinds, read.sites, read.total) == ((("eu", 1),), (("page", 1),), ((site_id, "Shop", 1),), 1)
+    await monitors.restore(cast.bob, ids[:1])
+    assert (await overview.read(cast.alice, Filter(tag="eu"))).total == 2
+
+
+async def test_a_site_stands_as_its_worst_monitor_does_on_the_overview(cast: Cast):
+    site_id, other = [await sites.create(cast.bob, name, "https://shop.example/") for name in ("Shop", "Empty")]
+    parent, child, calm = await made(cast, "parent", "child", "calm")
+    await monitors.bulk(cast.bob, [child, calm], BulkChange(site_id=site_id))
+    await monitors.bulk(cast.bob, [child], BulkChange(parent_id=parent))
+    await stand(parent, standing="down", standing_since=now())
+    await stand(calm, standing="up", standing_since=now())
+    child_id = await stand(child, standing="up", standing_since=now())
+
+    async def worst() -> dict[str, str]:
+        return {site.id: site.worst for site in await sites.list_(cast.alice)}
+
+    assert await worst() == {site_id: "up", other: ""}
+    board.put(child_id, Cell("unreachable", 7))
+    assert await worst() == {site_id: "unreachable", other: ""}
+    read = await overview.read(cast.alice, Filter(status="unreachable"))
+    assert [(row.name, row.cell.status, row.cell.since_s) for row in read.rows] == [("child", "unreachable", 7)]
+    assert (read.counts["unreachable"], read.nav) == (1, await overview.counts(cast.alice))
+    await stand(parent, standing="up")
+    await stand(child, standing="down")
+    assert (await worst(), (await sites.get(cast.alice, site_id)).worst) == ({site_id: "down", other: ""}, "down")
+    await monitors.pause(cast.bob, [child])
+    assert await worst() == {site_id: "up", other: ""}
+    await monitors.pause(cast.bob, [calm])
+    assert await worst() == {site_id: "paused", other: ""}
+
+
+async def test_of_many_that_are_wrong_the_worst_and_newest_are_told_and_the_rest_counted(cast: Cast):
+    ids = await made(cast, *"abcdef")
+    for minutes, public_id in enumerate(ids):
+        await stand(public_id, standing="degraded" if minutes < 2 else "down", standing_since=now() - timedelta(minutes=minutes))
+    await monitors.pause(cast.bob, ids[2:3])
+    read = await overview.read(cast.alice, Filter(group_by="none"))
+    assert ([row.name for row in read.wrong], read.wrong_more, read.nav.down, read.nav.degraded) == (["d", "e", "f"], 2, 3, 2)
+    await monitors.pause(cast.bob, ids[3:5])
+    read = await overview.read(cast.alice, Filter(group_by="none"))
+    assert ([row.name for row in read.wrong], read.wrong_more) == (["f", "a", "b"], 0)
+
+
+async def test_what_stood_in_a_removed_group_is_not_in_the_next_one(cast: Cast):
+    group_id = await groups.create(cast.bob, "Shop")
+    await made(cast, "a", group_id=group_id)
+    assert [head.key for head in (await overview.read(cast.alice, Filter())).heads] == [group_id]
+    await groups.delete(cast.bob, group_id)
+    await groups.create(cast.bob, "Other")  # SQLite gives it the row id of the one that went
+    assert [head.key for head in (await overview.read(cast.alice, Filter())).heads] == ["none"]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+async def test_pages_of_every_order_hold_each_row_once(cast: Cast, descending: bool):
+    made_at = now()
+    async with db.transaction() as session:
+        rows = [
+            Monitor(
+                workspace_id=cast.bob.workspace_id, name=f"{number % 7}", kind="page", configuration="{}", interval_ms=60_000,
+                phase_ms=number * 131 % 60_000, standing=("up", "down", "pending")[number % 3], standing_since=made_at,
+                paused_at=made_at if number % 10 == 0 else None, created_at=made_at - timedelta(days=40),
+            )
+            for number in range(460)
+        ]  # fmt: skip
+        session.add_all(rows)
+        await session.flush()
+        ids = [row.id for row in rows if row.id]
+        session.add_all(MonitorSummary(monitor_id=row_id, p95_ms=row_id * 37 % 100) for row_id in ids if row_id % 2)
+        for row_id in ids[::5]:
+            opened = made_at - timedelta(days=row_id % 28 + 1)
+            session.add(
+                Incident(
+                    workspace_id=cast.bob.workspace_id, monitor_id=row_id, severity="down", opened_at=opened,
+                    closed_at=opened + timedelta(minutes=row_id), closed_by="check",
+                )
+            )  # fmt: skip
+    keys: dict[str, Callable[[Row], Any]] = {
+        "status": lambda row: STATUSES.index(row.cell.status),
+        "name": lambda row: row.name,
+        "uptime": lambda row: row.uptime,
+        "p95": lambda row: row.p95_ms,
+    }
+    for sort, key in keys.items():
+        pages = [
+            await overview.read(cast.alice, Filter(sort=sort, descending=descending, group_by="none", page=page)) for page in range(1, 11)
+        ]
+        shown = [row for page in pages for row in page.rows]
+        assert (len({row.id for row in shown}), pages[0].pages) == (460, 10), sort
+        values = [value for row in shown if (value := key(row)) is not None]
+        assert values == sorted(values, reverse=descending), sort
+        if sort == "p95":
+            assert [row.p95_ms for row in shown[230:]] == [None] * 230
+        if sort == "status":
+            same = [row.name for row in shown if row.cell.status == "down"]
+            assert same == sorted(same)
 
 
 async def test_a_stranger_sees_none_of_it_whatever_they_ask_for(cast: Cast):
