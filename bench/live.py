@@ -7,8 +7,10 @@ dashboards less what it spends without them in the same run. Run: python -m benc
 
 import asyncio
 import json
+import multiprocessing
 import os
 import re
+import socket
 import statistics
 import sys
 import tempfile
@@ -33,27 +35,24 @@ from bench.served import PORT, URL, chromium, cpu_s, profile, served  # noqa: E4
 
 DASHBOARDS, SECONDS = 200, 30
 MONITORS, INTERVAL_MS = 2000, 20_000  # 100 checks a second
+KEPT = 8  # of the answers to one monitor
 USERS = 5  # one of them may have a hundred sockets
 HYDRATE = "reflex___state____state.hydrate_and_load"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
-class Target(threading.Thread):
-    """Answers every check, and keeps when it answered which monitor last: Unix time in ms by number."""
+class Target:
+    """Answers every check in a process of its own, and keeps when it answered which monitor: Unix time in ms."""
 
     def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.answered: dict[int, list[float]] = {}
-        self.port = 0
-        self.ready = threading.Event()
-
-    def run(self) -> None:
-        asyncio.run(self._serve())
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port: int = self._listening.getsockname()[1]
+        self._counts = multiprocessing.RawArray("i", MONITORS)
+        self._times_ms = multiprocessing.RawArray("d", MONITORS * KEPT)
+        multiprocessing.get_context("fork").Process(target=lambda: asyncio.run(self._serve()), daemon=True).start()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self.ready.set()
+        server = await asyncio.start_server(self._answer, sock=self._listening)
         await server.serve_forever()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -63,8 +62,18 @@ class Target(threading.Thread):
             writer.close()
             return
         writer.write(ANSWER)
-        self.answered.setdefault(int(head.split(b" ")[1].rpartition(b"/")[2]), []).append(time.time() * 1000)
+        number = int(head.split(b" ")[1].rpartition(b"/")[2])
+        self._times_ms[number * KEPT + self._counts[number] % KEPT] = time.time() * 1000
+        self._counts[number] += 1
         writer.close()
+
+    @property
+    def answered(self) -> int:
+        return sum(self._counts)
+
+    def answers_ms(self, number: int) -> list[float]:
+        """Return when it answered a monitor's newest checks."""
+        return sorted(filter(None, self._times_ms[number * KEPT : (number + 1) * KEPT]))
 
 
 async def fill(port: int) -> list[str]:
@@ -177,8 +186,6 @@ requestAnimationFrame(look);
 def main() -> None:
     count, seconds = (int(sys.argv[1]), int(sys.argv[2])) if len(sys.argv) > 2 else (DASHBOARDS, SECONDS)
     target = Target()
-    target.start()
-    target.ready.wait()
     secrets = asyncio.run(fill(target.port))
     with served(Path(_DATA.name)) as group, chromium() as browser:
         time.sleep(INTERVAL_MS / 1000 + 5)  # each has run once
@@ -192,10 +199,10 @@ def main() -> None:
 
 def spent(group: int, target: Target, seconds: int) -> tuple[float, float]:
     """Return the share of one core that the server took, and the checks a second that it ran."""
-    begun, cpu, checks = time.monotonic(), cpu_s(group), sum(map(len, target.answered.values()))
+    begun, cpu, checks = time.monotonic(), cpu_s(group), target.answered
     time.sleep(seconds)
     took = time.monotonic() - begun
-    return (cpu_s(group) - cpu) / took, (sum(map(len, target.answered.values())) - checks) / took
+    return (cpu_s(group) - cpu) / took, (target.answered - checks) / took
 
 
 def report(browser: Browser, secret: str, group: int, target: Target, tabs: Dashboards, alone: tuple[float, float], seconds: int) -> None:
@@ -225,7 +232,7 @@ def latencies(seen: list[tuple[str, float]], target: Target) -> list[float]:
     for name, at in seen:
         if not re.fullmatch(r"\d{5}", name):
             continue
-        earlier = [answered for answered in target.answered.get(int(name), ()) if answered <= at]
+        earlier = [answered for answered in target.answers_ms(int(name)) if answered <= at]
         if earlier:
             found.append(at - earlier[-1])
     return found
