@@ -121,7 +121,7 @@ def decide(state: State, outcome: Outcome, at: datetime, thresholds: Thresholds,
     votes = (state.votes + _DIGITS[outcome])[-thresholds.window :]
     standing = _standing(state.standing, votes, thresholds)
     if standing is state.standing:
-        return Decision(replace(state, votes=votes))
+        return Decision(state if votes == state.votes else replace(state, votes=votes))
     # What led here has been counted: else the failures that opened an incident would open the next one as soon as it closes.
     return Decision(State(standing, at), STEPS.get((state.standing, standing)))
 
