@@ -104,7 +104,7 @@ async def read(actor: Actor | None, wanted: Filter) -> Overview:
         counted = {status: len(rows) for status, rows in standing.items()} if standing or left is not known.by_name else whole
         if wanted.status in STATUSES:
             left = standing.get(wanted.status, [])
-        ranked = await overview_order.ranks(db, actor.workspace_id, known, wanted.sort, at)
+        ranked = await overview_order.ranks(db, actor.workspace_id, wanted.sort, at)
         order = Order(wanted.sort, wanted.descending is True, stands, ranked, at)
         if wanted.group_by in GROUPINGS:
             made = overview_groups.folders(left, known, wanted.group_by, wanted.folded, tree, sites)

@@ -16,7 +16,7 @@ from app.db import engine
 from app.models import Monitor, MonitorSummary
 from app.services import uptime
 from app.services.monitor_status import SEVERITY
-from app.services.roster import Listed, Roster
+from app.services.roster import Listed
 from app.services.standings import Standings
 
 UPTIME_SPAN = timedelta(days=30)
@@ -36,7 +36,7 @@ _P95 = (
 _ranked: WeakKeyDictionary[Engine, dict[tuple[int, str], tuple[float, dict[int, float]]]] = WeakKeyDictionary()
 
 
-async def ranks(db: AsyncSession, workspace_id: int, roster: Roster, sort: object, at: datetime) -> Mapping[int, float]:
+async def ranks(db: AsyncSession, workspace_id: int, sort: object, at: datetime) -> Mapping[int, float]:
     """Return by row id what "p95" or "uptime" sorts by, at most `_RANKED_S` old; nothing for other orders.
 
     Of the p95 those have none that nothing answered; of the uptime those that were not down: 1.
@@ -52,8 +52,7 @@ async def ranks(db: AsyncSession, workspace_id: int, roster: Roster, sort: objec
         rows = (await (await db.connection()).execute(_P95, {"workspace_id": workspace_id})).all()
         found = {monitor_id: p95_ms for monitor_id, p95_ms in rows}  # noqa: C416 - rows are not pairs to a type checker
     else:
-        made = {row.id: row.created_at for row in roster.by_name}
-        found = await uptime.of_those_that_failed(db, workspace_id, made, at - UPTIME_SPAN, at)
+        found = await uptime.of_those_that_failed(db, workspace_id, at - UPTIME_SPAN, at)
     if len(known) >= _MOST:
         known.clear()
     known[key] = time.monotonic() + _RANKED_S, found

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core.incident import Standing
 from app.core.rollup import overlap_s
-from app.models import Incident
+from app.models import Incident, Monitor
 
 Span = tuple[float, float]  # from and to, in seconds since 1970
 
@@ -80,10 +80,11 @@ async def lately(db: AsyncSession, made: Mapping[int, datetime], start: datetime
     return Lately(_shares(spans, made, start, end), reasons)
 
 
-async def of_those_that_failed(
-    db: AsyncSession, workspace_id: int, made: Mapping[int, datetime], start: datetime, end: datetime
-) -> dict[int, float]:
+async def of_those_that_failed(db: AsyncSession, workspace_id: int, start: datetime, end: datetime) -> dict[int, float]:
     """Return the uptime in [start, end), as `lately`, of those monitors of a workspace that were down in it."""
     query = _down(start, end).where(Incident.workspace_id == workspace_id)
     spans = _spans((await db.exec(query)).all(), end)
-    return _shares(spans, {monitor_id: made[monitor_id] for monitor_id in spans if monitor_id in made}, start, end)
+    ids = select(Incident.monitor_id).where(Incident.workspace_id == workspace_id, Incident.severity == Standing.DOWN.value)
+    made = select(Monitor.id, Monitor.created_at).where(col(Monitor.id).in_(ids), col(Monitor.created_at) > start)
+    young = dict((await db.exec(made)).all())
+    return _shares(spans, {monitor_id: young.get(monitor_id, start) for monitor_id in spans}, start, end)

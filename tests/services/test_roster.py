@@ -78,7 +78,13 @@ async def test_all_is_read_anew_from_time_to_time(cast: Cast, monkeypatch: pytes
         await session.delete((await session.exec(select(Monitor).where(Monitor.name == "a"))).one())
     assert names(await read(cast)) == ["a", "b"]
     monkeypatch.setattr(roster, "_WHOLE_S", -1.0)
-    assert names(await read(cast)) == ["b"]
+    assert names(await read(cast)) == ["a", "b"]  # nobody waits for it
+    renewal = roster._of(cast.alice.workspace_id).renewal
+    assert renewal
+    monkeypatch.setattr(roster, "_WHOLE_S", 300.0)
+    await made(cast, "c")
+    await renewal
+    assert names(await read(cast)) == ["b", "c"]
 
 
 async def test_the_workspaces_looked_at_last_are_kept(cast: Cast, monkeypatch: pytest.MonkeyPatch):
@@ -115,7 +121,7 @@ async def test_a_change_among_many_reads_that_one(cast: Cast):
 
 def listed(*texts: str) -> Roster:
     rows = [
-        roster.Listed(number, None, None, None, (text, number), "page", text.casefold(), (), frozenset(), 60_000, 0, now())
+        roster.Listed(number, None, None, None, (text, number), "page", text.casefold(), (), frozenset(), 60_000, 0)
         for number, text in enumerate(texts)
     ]
     return Roster({row.id: row for row in rows}, rows)
