@@ -253,7 +253,7 @@ def _cron() -> rx.Component:
 
 def _next() -> rx.Component:
     shown = rx.el.ol(rx.foreach(_S.ahead, lambda one: rx.el.li(one, class_name="tag")), class_name="row wrap ahead")
-    none = rx.el.span("It does not come any more, or is not whole yet.", class_name="s f")
+    none = rx.el.span(_S.no_times, class_name="s f")
     return rx.el.div(rx.el.span("Comes next", class_name="l"), rx.cond(_S.ahead.length() > 0, shown, none), role="status")
 
 

@@ -78,6 +78,7 @@ class MaintenanceState(rx.State):
     found: rx.Field[list[Choice]] = rx.field(default_factory=list)  # monitors that the search names
     searched: rx.Field[bool] = rx.field(False)
     ahead: rx.Field[list[str]] = rx.field(default_factory=list)
+    no_times: rx.Field[str] = rx.field("")  # why there are none
     errors: rx.Field[dict[str, str]] = rx.field(default_factory=dict)  # by field, "" while it is right
     form_error: rx.Field[str] = rx.field("")
     saving: rx.Field[bool] = rx.field(False)
@@ -222,10 +223,7 @@ class MaintenanceState(rx.State):
 
     def _look_ahead(self) -> None:
         form = replace(forms.read(self._typed, self.how, EVERYTHING, ()), name="any")
-        try:
-            self.ahead = forms.ahead(forms.to_draft(form), datetime.now(UTC))
-        except Invalid:  # not yet whole
-            self.ahead = []
+        self.ahead, self.no_times = forms.coming(form, datetime.now(UTC))
 
     @rx.event
     @signed_in

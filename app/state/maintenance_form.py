@@ -187,6 +187,17 @@ def _typed(moment: datetime | None, zone_name: str) -> str:
     return moment.astimezone(zone(zone_name)).strftime("%Y-%m-%dT%H:%M") if moment else ""
 
 
+def coming(form: WindowForm, now: datetime) -> tuple[list[str], str]:
+    """Return when the window of a form begins next, as `ahead` does, and why there is no such time; one of both is empty."""
+    try:
+        found = ahead(to_draft(form), now)
+    except Invalid:
+        return [], "Fill in the times, and the next ones stand here."
+    if found:
+        return found, ""
+    return [], "Its start has passed." if form.how == ONCE else "These times cannot be read, or never come."
+
+
 def ahead(draft: WindowDraft | WindowRow, now: datetime) -> list[str]:
     """Return when the window begins, the next three times, as the clocks of its zone show it; [] when it never does or cannot."""
     try:

@@ -69,6 +69,16 @@ def test_the_next_three_times_are_said_as_the_zones_clocks_show_them():
     assert forms.ahead(replace(draft, cron="nonsense"), NOW) == []
 
 
+def test_that_there_are_no_next_times_is_said_with_why():
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    empty = WindowForm(name="any")
+    assert forms.coming(empty, now) == ([], "Fill in the times, and the next ones stand here.")
+    once = replace(empty, starts="2026-03-02T10:00", ends="2026-03-02T11:00")
+    assert forms.coming(once, now) == (["Mon 2 Mar 2026, 10:00"], "")
+    assert forms.coming(once, now + timedelta(days=30)) == ([], "Its start has passed.")
+    assert forms.coming(replace(empty, how="cron", cron="0 25 * * *"), now) == ([], "These times cannot be read, or never come.")
+
+
 def test_all_that_is_missing_is_said_at_once():
     assert set(faults(WindowForm())) == {"name", "starts", "ends"}
     assert set(faults(WindowForm(how=forms.WEEKLY, what=forms.SITES))) == {"name", "days", "sites"}
