@@ -94,7 +94,7 @@ def _form() -> rx.Component:
         ),
         on_submit=_S.save,
         custom_attrs={"noValidate": True},
-        class_name="stack",
+        class_name="stack spaced",
     )
     return Dialog.create(
         rx.el.div(

@@ -6,7 +6,7 @@ import reflex as rx
 from reflex.vars import ObjectVar
 from reflex_components_core.core.banner import has_connection_errors
 
-from app.components.bars import ago, cells, check_bars, status
+from app.components.bars import Address, ago, cells, check_bars, status
 from app.components.button import button, link_button
 from app.components.card import card, pad
 from app.components.chart import latency_chart, phase_legend, phases_chart
@@ -32,6 +32,7 @@ _MENU = "monitor-menu"
 def page() -> rx.Component:
     return app_shell(
         favicon(_State.icon),
+        Address.create(href=_State.place),
         rx.match(
             _State.view,
             ("monitor", _monitor()),
@@ -192,6 +193,7 @@ def _worse() -> rx.Component:
         "Was that meant? Then take it as the new normal.",
         glyph_name="degraded",
         action=rx.cond(_State.may_change, button("Take this as the new normal", size="sm", on_click=_State.ask_accept)),
+        class_name="says",
     )
 
 

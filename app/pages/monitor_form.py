@@ -176,7 +176,7 @@ def _form(heading: Any, verb: str, doing: str, back: Any) -> rx.Component:
             rx.el.div(
                 save,
                 rx.cond(_State.tried, attempt),
-                link_button("Cancel", href=back, kind="ghost", class_name="desk"),
+                link_button("Cancel", href=back, kind="ghost", class_name="desk", custom_attrs={"data-leaves": ""}),
                 rx.el.span(class_name="grow"),
                 as_json,
                 class_name="row wrap doing",

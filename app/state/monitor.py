@@ -79,6 +79,7 @@ class MonitorState(rx.State):
     worse: rx.Field[bool] = rx.field(False)  # whether what it found can be taken as the new normal
     tiles: rx.Field[Tiles] = rx.field(default_factory=Tiles)
     window: rx.Field[str] = rx.field("")  # "" until it is known how old the monitor is
+    place: rx.Field[str] = rx.field("")  # the page's own address once a window was chosen: a reload, or who gets it, sees the same
     latency: rx.Field[LatencyView] = rx.field(default_factory=LatencyView)
     charts_error: rx.Field[str] = rx.field("")
     as_table: rx.Field[bool] = rx.field(False)
@@ -273,7 +274,7 @@ class MonitorState(rx.State):
     @signed_in
     async def choose_window(self, window: str):
         if window in WINDOWS:
-            self.window = window
+            self.window, self.place = window, f"{self._path()}?window={window}"
             await self._read_charts()
 
     @rx.event

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Dialog, Page, expect
 
 from tests.conftest import Running
 from tests.e2e.conftest import Complaints, sideways_px, violations
@@ -87,9 +87,15 @@ async def test_a_monitor_is_tried_added_checked_found_down_deleted_and_brought_b
 
 async def test_fields_at_fault_are_named_and_what_was_typed_stays(seamwatch: Running, owner: Page):
     await owner.goto("/monitors/new?kind=flow")
-    await owner.get_by_role("button", name="Add step").click()
+    await owner.get_by_role("button", name="Add step").wait_for()
+    # Who types on while the step comes keeps the focus.
+    await owner.evaluate("""() => {
+        document.getElementById("add-check.steps").click();
+        document.querySelector("input[name$='.ask.url']").focus();
+    }""")
     await expect(owner.get_by_label("Address", exact=True)).to_have_count(2)
-    await owner.get_by_label("Address", exact=True).nth(0).fill("http://127.0.0.1:9/login")
+    await owner.evaluate("new Promise(then => requestAnimationFrame(() => requestAnimationFrame(then)))")
+    await owner.keyboard.type("http://127.0.0.1:9/login")
     await owner.get_by_label("Address", exact=True).nth(1).fill("nowhere")
     await owner.get_by_role("button", name="Move Step 2 up").click()
     await expect(owner.get_by_label("Address", exact=True).nth(0)).to_have_value("nowhere")
@@ -98,3 +104,16 @@ async def test_fields_at_fault_are_named_and_what_was_typed_stays(seamwatch: Run
     await expect(wrong).to_be_focused()
     await expect(wrong).to_have_attribute("aria-invalid", "true")
     await expect(owner.get_by_label("Address", exact=True).nth(1)).to_have_value("http://127.0.0.1:9/login")
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        await dialog.dismiss()
+
+    owner.on("dialog", stay)
+    await owner.get_by_role("link", name="Another kind").click()
+    await expect(owner.get_by_label("Address", exact=True).nth(1)).to_have_value("http://127.0.0.1:9/login")
+    assert asked == ["Leave without saving? What you typed is lost."]
+    await owner.get_by_role("link", name="Cancel").click()
+    await owner.wait_for_url("**/monitors")
+    assert len(asked) == 1

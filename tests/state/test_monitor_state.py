@@ -88,6 +88,15 @@ async def test_bars_come_from_the_results_while_the_engine_has_none(product: Pro
     assert shown(tab, "latency")["known"]
 
 
+async def test_a_window_that_was_chosen_stands_in_the_address(product: Product, cast: Cast):
+    monitor_id, _ = await watched(cast, 4)
+    path = f"/monitors/{monitor_id}"
+    tab = await opened(product, cast.alice, f"{path}?window=6h")
+    assert (shown(tab, "window"), shown(tab, "place")) == ("6h", "")
+    await send(tab, MonitorState.choose_window, path, window="7d")
+    assert shown(tab, "place") == f"{path}?window=7d"
+
+
 async def test_a_result_reaches_an_open_page(product: Product, cast: Cast):
     monitor_id, row_id = await watched(cast)
     tab = await opened(product, cast.alice, f"/monitors/{monitor_id}")
