@@ -14,6 +14,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.settings import settings
 
 _WRITES = "seamwatch_writes"
+# Pages of the write-ahead log after which they are written into the database, 16 MB: the later, the fewer are written twice. Who commits
+# then waits for it; others write meanwhile.
+_CHECKPOINT_PAGES = 4000
 
 
 def make_engine(url: str) -> AsyncEngine:
@@ -30,7 +33,7 @@ def make_engine(url: str) -> AsyncEngine:
     def configure(connection: Any, _record: object) -> None:
         # The driver's own implicit BEGIN is off; ours below says which kind of transaction is meant.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"wal_autocheckpoint={_CHECKPOINT_PAGES}"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine.sync_engine, "begin")

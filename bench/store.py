@@ -1,11 +1,12 @@
 """What the store writes and keeps per check, and how fast any window of a year is read. Run: python -m bench.store [HOURS [MONITORS]]
 
-Checks of monitors at 60 s go through the same steps as in the product: settled every eight seconds, hours sealed, days rolled up, old ones
-forgotten by the default retention. By default six hours of 1,000 monitors: what is kept of a year is worked out from these. The bare
-limit is the same rows appended to a table of SQLite with nothing else.
+Checks of monitors at 60 s go through the same steps as in the product: settled as often as the recorder does, hours sealed, days rolled
+up, old ones forgotten by the default retention. By default six hours of 1,000 monitors: what is kept of a year is worked out from these.
+The bare limit is the same rows appended to a table of SQLite with nothing else.
 
-`year [MONITORS]` makes a whole year instead, of 20 monitors by default: hours are stored sealed, by what seals them, days are rolled up
-and old ones forgotten as in the product. Of the hours themselves 2,000 are made, and each monitor gets one of them by chance.
+`year [MONITORS]` makes a whole year instead, which ends now, of 50 monitors by default: hours are stored sealed, by what seals them, days
+are rolled up and old ones forgotten as in the product. Of the hours themselves 2,000 are made, and each monitor gets one of them by chance.
+Beside it stands what is not sealed yet, of 1,000 monitors. Then every window is read by what the page and the API call.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 _DATA = tempfile.TemporaryDirectory(prefix="seamwatch-bench-")
@@ -26,13 +29,21 @@ from app.core import results  # noqa: E402
 from app.core.exchange import Timing  # noqa: E402
 from app.core.incident import Outcome, Standing, State  # noqa: E402
 from app.core.results import HOUR_MS, Cause, Result  # noqa: E402
-from app.services import history, settling  # noqa: E402
-from app.services.history import Retention  # noqa: E402
+from app.engine.recorder import EVERY_S  # noqa: E402
+from app.models import Monitor, Workspace, now  # noqa: E402
+from app.services import engine_state, history, monitor_history, settling  # noqa: E402
+from app.services.access import Actor, Role  # noqa: E402
+from app.services.history import Recorded, Retention  # noqa: E402
+from app.services.monitor_history import Window  # noqa: E402
 from app.services.settling import Settled  # noqa: E402
 
 FIRST_HOUR = 498_000 // 24 * 24
-INTERVAL_MS, FLUSH_MS = 60_000, 8_000
+INTERVAL_MS, FLUSH_MS = 60_000, round(EVERY_S * 1000)
 STATE = State(Standing.UP)
+MONITORS = 1000
+DATABASE = Path(_DATA.name) / "seamwatch.db"
+WINDOWS: Sequence[Window] = ("1h", "6h", "24h", "7d", "30d", "90d", "1y")
+KEPT = ("check_chunk", "check_hour", "check_day", "check_log")
 
 
 def written_bytes() -> int:
@@ -44,84 +55,183 @@ def written_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_oublock * 512
 
 
+def timing(dice: random.Random) -> Timing:
+    total = dice.lognormvariate(4.2, 0.5)
+    return Timing(0.3, round(total * 0.2, 1), round(total * 0.4, 1), round(total * 0.9, 1), round(total, 1))
+
+
 def hour_of_results(hour: int, monitors: int, dice: random.Random) -> list[Settled]:
-    made = []
-    for minute in range(60):
-        for monitor in range(monitors):
-            due_ms = hour * HOUR_MS + minute * 60_000 + monitor * INTERVAL_MS // monitors
-            total = dice.lognormvariate(4.2, 0.5)
-            timing = Timing(0.3, round(total * 0.2, 1), round(total * 0.4, 1), round(total * 0.9, 1), round(total, 1))
-            made.append(Settled(monitor + 1, 1, Result(due_ms, Outcome.UP, Cause.NONE, 200, timing), STATE))
-    return made
+    return [
+        Settled(monitor + 1, 1, Result(due_ms(hour, minute, monitor, monitors), Outcome.UP, Cause.NONE, 200, timing(dice)), STATE)
+        for minute in range(60)
+        for monitor in range(monitors)
+    ]
 
 
-async def steps_ms(steps: object) -> float:
-    """Run housekeeping to its end; return how long its longest step held the loop, in CPU milliseconds."""
+def due_ms(hour: int, minute: int, monitor: int, monitors: int) -> int:
+    return hour * HOUR_MS + minute * INTERVAL_MS + monitor * INTERVAL_MS // monitors
+
+
+async def steps_ms(steps: AsyncIterator[int]) -> float:
+    """Run housekeeping to its end; return how long its longest step took in CPU milliseconds of all threads."""
     longest, begun = 0.0, time.process_time()
-    async for _ in steps:  # pyright: ignore[reportGeneralTypeIssues]
+    async for _ in steps:
         longest = max(longest, time.process_time() - begun)
         begun = time.process_time()
     return longest * 1000
 
 
-async def year(monitors: int) -> None:
-    await migrations.upgrade()
-    dice, path, cpu_s = random.Random(7), Path(_DATA.name) / "seamwatch.db", time.process_time()
-    pool = []
-    for _ in range(2_000):
-        made = history._Hour(0)
+# A year.
+
+
+async def add_monitors(count: int) -> tuple[Actor, list[str]]:
+    """Make monitors with the row ids from 1; return who may read them, and their public ids."""
+    made_at = now() - timedelta(days=400)
+    async with db.transaction() as session:
+        workspace = Workspace(name="bench")
+        session.add(workspace)
+        await session.flush()
+        assert workspace.id is not None
+        made = [
+            Monitor(
+                workspace_id=workspace.id,
+                name=f"{number}",
+                kind="api",
+                configuration='{"ask": {"url": "https://shop.example/"}}',
+                interval_ms=INTERVAL_MS,
+                phase_ms=due_ms(0, 0, number, count),
+                created_at=made_at,
+                changed_at=made_at,
+            )
+            for number in range(count)
+        ]
+        session.add_all(made)
+        await session.flush()
+        assert [monitor.id for monitor in made] == list(range(1, count + 1))
+        return Actor(1, "bench", workspace.id, "bench", Role.OWNER), [monitor.public_id for monitor in made]
+
+
+def some_hours(count: int, dice: random.Random) -> list["history.Hour"]:
+    """Return hours of results of one monitor, whichever hour it is."""
+    made = []
+    for _ in range(count):
+        hour = history.Hour(0)
         for minute in range(60):
-            total = dice.lognormvariate(4.2, 0.5)
-            timing = Timing(0.3, round(total * 0.2, 1), round(total * 0.4, 1), round(total * 0.9, 1), round(total, 1))
-            body, due_ms = bytearray(), minute * 60_000 + dice.randrange(3)
-            results.append(body, Result(due_ms, Outcome.UP, Cause.NONE, 200, timing), due_ms)
-            made.add(due_ms, bytes(body))
-        pool.append(made)
-    last, largest = FIRST_HOUR + 366 * 24, 0
-    for hour in range(FIRST_HOUR, last):
-        for place in range(1, monitors + 1, history._SLICE):
-            await history._seal_some(hour, {(one, 0): dice.choice(pool) for one in range(place, min(place + history._SLICE, monitors + 1))})
+            body, at_ms = bytearray(), minute * INTERVAL_MS + dice.randrange(3)
+            results.append(body, Result(at_ms, Outcome.UP, Cause.NONE, 200, timing(dice)), at_ms)
+            hour.add(at_ms, bytes(body))
+        made.append(hour)
+    return made
+
+
+async def fill_year(monitors: int, end_hour: int) -> tuple[list[str], int]:
+    """Store a year of sealed hours that ends with this hour; return how large the file and its free pages were in between."""
+    dice, sizes, largest = random.Random(7), [], 0
+    pool = some_hours(2_000, dice)
+    first = end_hour - 366 * 24
+    for hour in range(first, end_hour):
+        for place in range(1, monitors + 1, history.SLICE):
+            some = range(place, min(place + history.SLICE, monitors + 1))
+            await history.store_sealed(hour, {(one, 0): dice.choice(pool) for one in some})
         if hour % 24 == 23:
             await steps_ms(history.roll_day(hour // 24))
             await steps_ms(history.forget(hour, Retention()))
-            largest = max(largest, path.stat().st_size)
-    cpu_s = time.process_time() - cpu_s
-    windows = {
-        "24 h of results": lambda session: history.results_between(session, 7, (last - 24) * HOUR_MS, last * HOUR_MS),
-        "7 days of results": lambda session: history.results_between(session, 7, (last - 168) * HOUR_MS, last * HOUR_MS),
-        "90 days of hours": lambda session: history.hours_between(session, 7, last - 90 * 24, last),
-        "a year of days": lambda session: history.days_between(session, 7, last // 24 - 366, last // 24),
-    }
-    times = {name: [await window_ms(read) for _ in range(5)] for name, read in windows.items()}
-    await db.close()
+            largest = max(largest, DATABASE.stat().st_size)
+        if (hour - first) % (61 * 24) == 61 * 24 - 1:
+            sizes.append(f"day {(hour - first) // 24 + 1}: {DATABASE.stat().st_size / 1e6:.1f} MB, {pages('freelist_count')} pages free")
+    return sizes, largest
+
+
+def pages(pragma: str) -> int:
+    with sqlite3.connect(DATABASE) as connection:
+        return connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+
+
+async def fill_log(monitors: int, start_hour: int, end_ms: int) -> None:
+    """Record what is not sealed yet."""
+    dice = random.Random(8)
+    async with db.transaction() as session:
+        for hour in range(start_hour, end_ms // HOUR_MS + 1):
+            made = (Recorded(entry.monitor_id, entry.result) for entry in hour_of_results(hour, monitors, dice))
+            await history.record(session, [one for one in made if one.result.due_ms < end_ms])
+    await engine_state.begin(end_ms)
+    await engine_state.sealed(start_hour - 1)
+
+
+def kept_bytes(path: Path) -> tuple[dict[str, tuple[int, int]], int]:
+    """Return by table how many rows are kept and how many bytes their pages take, and how many are free."""
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        counts = {
-            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("check_chunk", "check_hour", "check_day")
-        }
-    size = path.stat().st_size
-    print(
-        f"a year of {monitors} monitors at 60 s: {size / 1e6:.1f} MB, {size / monitors / 1e6:.3f} MB a monitor,"
-        f" {size / (monitors * 366 * 1440):.2f} B for each check of the year; at most {largest / 1e6:.1f} MB\n"
-        f"  rows {counts}; {cpu_s:.0f} s of CPU\n"
-        + "\n".join(f"  {name}: first {took[0]:.1f} ms, then {min(took):.1f} ms" for name, took in times.items())
-    )
+        found = {}
+        for table in KEPT:
+            rows = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            try:
+                size = connection.execute("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?", (table,)).fetchone()[0]
+            except sqlite3.OperationalError:  # built without it
+                size = 0
+            found[table] = rows, size
+        return found, connection.execute("PRAGMA freelist_count").fetchone()[0] * 4096
 
 
-async def window_ms(read: object) -> float:
-    begun = time.perf_counter()
-    async with db.reading() as session:
-        await read(session)  # pyright: ignore[reportCallIssue]
-    return (time.perf_counter() - begun) * 1000
+async def windows_ms(actor: Actor, public_ids: Sequence[str]) -> dict[str, tuple[float, float, float, float]]:
+    """Read every window of these monitors by what the page and the API call.
+
+    Returns:
+        By window: ms of the first call, median and p95 of the others, and CPU ms of one.
+    """
+    found = {}
+    for window in WINDOWS:
+        took: list[float] = []
+        cpu_s = 0.0
+        for place, public_id in enumerate(public_ids):
+            if place == 1:
+                cpu_s = time.process_time()
+            begun = time.perf_counter()
+            read = await monitor_history.latency(actor, public_id, window)
+            took.append((time.perf_counter() - begun) * 1000)
+            assert read.checks > 0, window
+        first, rest = took[0], sorted(took[1:])
+        cpu_ms = (time.process_time() - cpu_s) * 1000 / len(rest)
+        found[window] = first, rest[len(rest) // 2], rest[-(-len(rest) * 95 // 100) - 1], cpu_ms
+    return found
 
 
-async def main() -> None:
-    hours = int(sys.argv[1]) if len(sys.argv) > 1 else 6
-    monitors = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    last = FIRST_HOUR + hours
+async def year(monitors: int) -> None:
     await migrations.upgrade()
+    at_ms = int(time.time() * 1000)
+    end_hour = at_ms // HOUR_MS - 1  # the hour before this one is over, and waits to be sealed
+    cpu_s = time.process_time()
+    sizes, largest = await fill_year(monitors, end_hour)
+    cpu_s = time.process_time() - cpu_s
+    tables, free = kept_bytes(DATABASE)
+    size = DATABASE.stat().st_size
+    actor, public_ids = await add_monitors(max(MONITORS, monitors))
+    await fill_log(MONITORS, end_hour, at_ms)
+    times = await windows_ms(actor, [public_ids[number % monitors] for number in range(21)])
+    await db.close()
+    shares = ", ".join(
+        f"{table} {rows} rows {stored / 1e6:.1f} MB ({stored / size:.0%})" for table, (rows, stored) in tables.items() if rows
+    )
+    print(
+        f"a year of {monitors} monitors at 60 s: {size / 1e6:.1f} MB, for 1,000 of them {size / monitors / 1e3:.0f} MB;"
+        f" {size / (monitors * 366 * 1440):.2f} B for each check of the year; at most {largest / 1e6:.1f} MB; {cpu_s:.0f} s of CPU\n"
+        f"  {shares}; free {free / 1e6:.1f} MB\n  " + "; ".join(sizes) + f"\n  windows, with {MONITORS} monitors' results of this and the"
+        " last hour not sealed yet: first call; median and p95 of 20 more, each of another monitor; CPU\n"
+        + "\n".join(
+            f"    {window}: {first:.1f} ms; {median:.1f} and {p95:.1f} ms; {cpu_ms:.1f} ms"
+            for window, (first, median, p95, cpu_ms) in times.items()
+        )
+    )
+    print(f"  worst window: p95 {max(p95 for _, _, p95, _ in times.values()):.1f} ms")
+
+
+# Hours, as they come.
+
+
+async def hours_of_checks(hours: int, monitors: int) -> None:
+    await migrations.upgrade()
+    last = FIRST_HOUR + hours
     dice = random.Random(7)
-    path = Path(_DATA.name) / "seamwatch.db"
     before, checks, longest, cpu_s = written_bytes(), 0, 0.0, time.process_time()
     settle_s = 0.0
     for hour in range(FIRST_HOUR, last):
@@ -142,33 +252,21 @@ async def main() -> None:
         if hour % 24 == 23 or hour == last - 1:
             longest = max(longest, await steps_ms(history.roll_day(hour // 24)))
         longest = max(longest, await steps_ms(history.forget(hour, Retention())))
+    await db.close()  # the last checkpoint is part of it
     cpu_s = time.process_time() - cpu_s
     written = written_bytes() - before
 
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sqlite3.connect(DATABASE) as connection:
         sizes = {}
         for table in ("check_chunk", "check_hour", "check_day"):
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             cost = " + ".join(f"length({name})" if name in ("body", "latencies") else "3" for name in columns)
             sizes[table] = connection.execute(f"SELECT coalesce(sum({cost}), 0), count(*) FROM {table}").fetchone()
     kept = sum(size for size, _ in sizes.values()) / checks
-    whole = path.stat().st_size / checks
-    hour_row = sizes["check_hour"][0] / max(1, sizes["check_hour"][1])
-    day_row = sizes["check_day"][0] / max(1, sizes["check_day"][1])
-    chunk = sizes["check_chunk"][0] / max(1, sizes["check_chunk"][1])
-    overhead = path.stat().st_size / sum(size for size, _ in sizes.values())
-    year = 1000 * (7 * 24 * chunk + 90 * 24 * hour_row + 366 * day_row) * overhead / 1e6
-
-    windows = {
-        "24 h of results": lambda session: history.results_between(session, 7, (last - 24) * HOUR_MS, last * HOUR_MS),
-        "90 days of hours": lambda session: history.hours_between(session, 7, last - 90 * 24, last),
-        "a year of days": lambda session: history.days_between(session, 7, last // 24 - 366, last // 24),
-    }
-    for read in windows.values():
-        await window_ms(read)
-    times = {name: min([await window_ms(read) for _ in range(5)]) for name, read in windows.items()}
-    await db.close()
+    whole = DATABASE.stat().st_size / checks
+    rows = {table: size / max(1, count) for table, (size, count) in sizes.items()}
+    overhead = DATABASE.stat().st_size / sum(size for size, _ in sizes.values())
+    year_mb = 1000 * (7 * 24 * rows["check_chunk"] + 90 * 24 * rows["check_hour"] + 366 * rows["check_day"]) * overhead / 1e6
 
     bare = Path(_DATA.name) / "bare.db"
     with sqlite3.connect(bare) as connection:
@@ -184,13 +282,15 @@ async def main() -> None:
         f" (bare rows of SQLite: {bare_kept:.1f} B: {whole / bare_kept:.2f} times)\n"
         f"  CPU {cpu_s / checks * 1e6:.0f} us a check, of which storing {settle_s / checks * 1e6:.0f} us;"
         f" longest step of housekeeping {longest:.0f} ms\n"
-        f"  a year of 1,000 monitors by these rows: {year:.0f} MB\n" + "\n".join(f"  {name}: {took:.1f} ms" for name, took in times.items())
+        f"  a year of 1,000 monitors by these rows: {year_mb:.0f} MB"
     )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["year"]:
-        asyncio.run(year(int(sys.argv[2]) if len(sys.argv) > 2 else 20))
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["year"]:
+        asyncio.run(year(*(map(int, arguments[1:])) if arguments[1:] else (50,)))
     else:
-        asyncio.run(main())
+        hours, monitors = [*map(int, arguments), *(6, MONITORS)[len(arguments) :]]
+        asyncio.run(hours_of_checks(hours, monitors))
     _DATA.cleanup()

@@ -4,6 +4,7 @@ The histogram is a DDSketch (https://www.vldb.org/pvldb/vol12/p2195-masson.pdf):
 within `ACCURACY`, which no average of stored percentiles is. It is stored as its bins, about two bytes for each that is not empty.
 """
 
+import operator
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,28 +32,37 @@ class Latencies:
     def add(self, ms: float) -> None:
         self._bins.add(_MAPPING.key(min(max(ms, _MIN_MS), _MAX_MS)))
 
-    def merge(self, packed: bytes) -> None:
-        """Add what `pack` returned of another histogram.
+    def merge(self, *packed: bytes) -> None:
+        """Add what `pack` returned of other histograms.
 
         Raises:
             ValueError: for bytes that `pack` did not make; then nothing is added.
         """
-        keys, counts = _unpack(packed)
-        if not keys:
+        parts = [part for part in map(_unpack, packed) if part[0]]
+        if not parts:
             return
+        self._make_room(min(keys[0] for keys, _ in parts), max(keys[-1] for keys, _ in parts))
         store = self._bins
-        # The lowest and the highest make room for all; those between are then added in place, ten times as fast.
-        store.add(keys[0], counts[0])
-        if len(keys) > 1:
-            store.add(keys[-1], counts[-1])
-            bins, offset, between = store.bins, store.offset, counts[1:-1]
-            for key, count in zip(keys[1:-1], between, strict=True):
+        bins, offset = store.bins, store.offset
+        for keys, counts in parts:
+            for key, count in zip(keys, counts, strict=True):
                 bins[key - offset] += count
-            store.count += sum(between)
+            store.count += sum(counts)
 
     def include(self, other: "Latencies") -> None:
         """Add another histogram, which stays as it is."""
-        self._bins.merge(other._bins)
+        store, added = self._bins, other._bins
+        if added.count:
+            self._make_room(added.min_key, added.max_key)
+            here = slice(added.min_key - store.offset, added.max_key - store.offset + 1)
+            there = slice(added.min_key - added.offset, added.max_key - added.offset + 1)
+            store.bins[here] = map(operator.add, store.bins[here], added.bins[there])
+            store.count += added.count
+
+    def _make_room(self, lowest: int, highest: int) -> None:
+        # What there is room for can be added in place, ten times as fast as the library adds one by one.
+        self._bins.add(lowest, 0)
+        self._bins.add(highest, 0)
 
     @property
     def count(self) -> int:
@@ -121,8 +131,7 @@ def quantile_of(packed: Iterable[bytes], quantile: float) -> float | None:
         quantile: 0 to 1.
     """
     total = Latencies()
-    for part in packed:
-        total.merge(part)
+    total.merge(*packed)
     return total.quantiles(quantile)[0] if total.count else None
 
 

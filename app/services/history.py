@@ -6,12 +6,11 @@ a window of one monitor is a few lookups of exact keys. The other way round each
 
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func
-from sqlalchemy import select as rows_of
+from sqlalchemy import func, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel, col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,8 +24,10 @@ from app.models import CheckChunk, CheckDay, CheckDetail, CheckHour, CheckLog, I
 HOURS_A_DAY = 24
 KEPT_DETAILS = 20  # of one monitor
 MAX_DETAIL_BYTES = 200_000  # deflated
-_SLICE = 50  # monitors whose hour one step seals
-_RESULTS = 1_000  # results that one step reads or deletes. Steps last a few milliseconds, so that neither checks nor recording wait
+# Steps hold the loop, and the database against writers, for a few milliseconds, so that neither checks nor recording wait.
+SLICE = 50  # monitors whose hour one step seals, or whose hours it adds up
+_RESULTS = 500  # results that one step reads
+_DELETED = 1_000  # results, or an hour's rows of monitors, that one step deletes: the database does that beside the loop
 _KEYS_AT_ONCE = 500
 
 
@@ -97,38 +98,37 @@ async def seal(hour: int) -> AsyncIterator[int]:
     """
     start_ms, end_ms = hour * HOUR_MS, (hour + 1) * HOUR_MS
     within = (col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < end_ms)
-    gathered: dict[tuple[int, int], _Hour] = {}
+    key = (col(CheckLog.due_ms), col(CheckLog.monitor_id), col(CheckLog.region))
+    gathered: dict[tuple[int, int], Hour] = {}
     last: tuple[int, int, int] | None = None
     while True:  # the log is in the order of time, so it is read once, in slices, into the monitors' chunks
         query = select(CheckLog.due_ms, CheckLog.monitor_id, CheckLog.region, CheckLog.body).where(*within)
         if last is not None:
-            query = query.where(col(CheckLog.due_ms) >= last[0])
-        query = query.order_by(col(CheckLog.due_ms), col(CheckLog.monitor_id), col(CheckLog.region)).limit(_RESULTS)
+            query = query.where(tuple_(*key) > tuple_(*last))
         async with reading() as db:
-            rows = (await db.exec(query)).all()
-        # A slice begins with the due time at which the one before ended.
-        new = [row for row in rows if last is None or row[:3] > last]
-        if not new:
+            rows = (await db.exec(query.order_by(*key).limit(_RESULTS))).all()
+        if not rows:
             break
-        for due_ms, monitor_id, region, body in new:
-            gathered.setdefault((monitor_id, region), _Hour(start_ms)).add(due_ms, body)
-        last = new[-1][:3]
+        for due_ms, monitor_id, region, body in rows:
+            gathered.setdefault((monitor_id, region), Hour(start_ms)).add(due_ms, body)
+        last = rows[-1][:3]
         yield 0
     keys = sorted(gathered)
-    for place in range(0, len(keys), _SLICE):
-        yield await _seal_some(hour, {key: gathered.pop(key) for key in keys[place : place + _SLICE]})
+    for place in range(0, len(keys), SLICE):
+        yield await store_sealed(hour, {key: gathered.pop(key) for key in keys[place : place + SLICE]})
     while True:
         # Only now: as long as one monitor's hour is not sealed, the log can make it again.
         async with transaction() as db:
-            edge = select(CheckLog.due_ms).where(*within).order_by(col(CheckLog.due_ms)).offset(_RESULTS).limit(1)
+            edge = select(CheckLog.due_ms).where(*within).order_by(col(CheckLog.due_ms)).offset(_DELETED).limit(1)
             until = (await db.exec(edge)).first()
-            gone = await db.exec(delete(CheckLog).where(col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < (until or end_ms)))
+            these = (col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) <= (end_ms - 1 if until is None else until))
+            gone = await db.exec(delete(CheckLog).where(*these))
         yield gone.rowcount
         if until is None:
             return
 
 
-class _Hour:
+class Hour:
     """One monitor's results within an hour, as they will be stored."""
 
     __slots__ = ("chunk", "count", "last_due_ms", "rollup")
@@ -144,7 +144,8 @@ class _Hour:
         self.rollup.add(found.outcome, found.total_ms, counts=not found.maintained, late=found.late)
 
 
-async def _seal_some(hour: int, gathered: dict[tuple[int, int], _Hour]) -> int:
+async def store_sealed(hour: int, gathered: Mapping[tuple[int, int], Hour]) -> int:
+    """Store an hour of some monitors, by monitor and region. Return how many results that are."""
     start_ms, end_ms = hour * HOUR_MS, (hour + 1) * HOUR_MS
     async with reading() as db:
         failures = await _failures(db, {monitor_id for monitor_id, _ in gathered}, start_ms, end_ms)
@@ -186,18 +187,6 @@ def _columns(rollup: Rollup) -> dict[str, Any]:
     return {**counts, "downtime_ms": round(rollup.downtime_s * 1000), "latencies": rollup.latencies.pack()}
 
 
-def _rollup(row: CheckHour | CheckDay) -> Rollup:
-    rollup = Rollup(row.up, row.degraded, row.down, row.unknown, row.maintained, row.late, row.downtime_ms / 1000)
-    rollup.latencies.merge(row.latencies)
-    return rollup
-
-
-async def _bare_rows(db: AsyncSession, table: type[SQLModel], *where: Any) -> Sequence[Any]:
-    """Return rows as they come: to make an object of each of two thousand hours takes longer than to find them."""
-    query = rows_of(table.__table__).where(*where)  # pyright: ignore[reportAttributeAccessIssue]
-    return (await (await db.connection()).execute(query)).all()
-
-
 def _slices(values: Sequence[int]) -> Iterable[Sequence[int]]:
     return (values[place : place + _KEYS_AT_ONCE] for place in range(0, len(values), _KEYS_AT_ONCE))
 
@@ -207,8 +196,8 @@ async def roll_day(day: int) -> AsyncIterator[int]:
     hours = (col(CheckHour.hour) >= day * HOURS_A_DAY, col(CheckHour.hour) < (day + 1) * HOURS_A_DAY)
     async with reading() as db:
         monitor_ids = (await db.exec(select(CheckHour.monitor_id).where(*hours).distinct().order_by(col(CheckHour.monitor_id)))).all()
-    for place in range(0, len(monitor_ids), _SLICE):
-        some = monitor_ids[place : place + _SLICE]
+    for place in range(0, len(monitor_ids), SLICE):
+        some = monitor_ids[place : place + SLICE]
         totals: defaultdict[tuple[int, int], Rollup] = defaultdict(Rollup)
         for hour in range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY):
             async with reading() as db:
@@ -239,18 +228,21 @@ class Retention:
 
 
 async def forget(hour: int, retention: Retention) -> AsyncIterator[int]:
-    """Delete what is older than it is kept, an hour of monitors at a time; yield how many rows a step deleted."""
+    """Delete what is older than it is kept, a part of an hour at a time; yield how many rows a step deleted."""
     for table, key, kept in (
         (CheckChunk, col(CheckChunk.hour), hour - retention.chunk_hours),
         (CheckHour, col(CheckHour.hour), hour - retention.hour_hours),
         (CheckDay, col(CheckDay.day), hour // HOURS_A_DAY - retention.day_days),
     ):
+        monitor = col(table.monitor_id)
         while True:
             async with transaction() as db:
                 oldest = (await db.exec(select(func.min(key)))).one()
                 if oldest is None or oldest >= kept:
                     break
-                gone = await db.exec(delete(table).where(key == oldest))
+                edge = select(monitor).where(key == oldest).order_by(monitor).offset(_DELETED // 4).limit(1)
+                until = (await db.exec(edge)).first()
+                gone = await db.exec(delete(table).where(key == oldest, *(() if until is None else (monitor < until,))))
             yield gone.rowcount
 
 
@@ -296,24 +288,6 @@ async def results_between(db: AsyncSession, monitor_id: int, start_ms: int, end_
     query = select(CheckLog).where(col(CheckLog.due_ms) >= since, col(CheckLog.due_ms) < end_ms)
     query = query.where(CheckLog.monitor_id == monitor_id, CheckLog.region == region).order_by(col(CheckLog.due_ms))
     return found + [_one(row) for row in (await db.exec(query)).all()]
-
-
-async def hours_between(db: AsyncSession, monitor_id: int, start: int, end: int, region: int = 0) -> dict[int, Rollup]:
-    """Return the rollups of the sealed hours of [start, end), by hour since 1970."""
-    found: dict[int, Rollup] = {}
-    for some in _slices(range(start, end)):
-        this = (col(CheckHour.hour).in_(some), col(CheckHour.monitor_id) == monitor_id, col(CheckHour.region) == region)
-        found |= {row.hour: _rollup(row) for row in await _bare_rows(db, CheckHour, *this)}
-    return found
-
-
-async def days_between(db: AsyncSession, monitor_id: int, start: int, end: int, region: int = 0) -> dict[int, Rollup]:
-    """Return the rollups of the days of [start, end) that are over, by day since 1970."""
-    found: dict[int, Rollup] = {}
-    for some in _slices(range(start, end)):
-        this = (col(CheckDay.day).in_(some), col(CheckDay.monitor_id) == monitor_id, col(CheckDay.region) == region)
-        found |= {row.day: _rollup(row) for row in await _bare_rows(db, CheckDay, *this)}
-    return found
 
 
 async def detail(db: AsyncSession, monitor_id: int, due_ms: int, region: int = 0) -> Detail | None:

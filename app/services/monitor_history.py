@@ -278,15 +278,24 @@ async def _add_up(db: AsyncSession, monitor: Monitor, start_s: int, end_ms: int,
     hour, edge_hour = start_s // _HOUR_S, edge_ms // HOUR_MS
     if bucket_s % _DAY_S == 0:
         days = await _rollups(db, CheckDay, row_id, range(start_s // _DAY_S, edge_ms // (_DAY_S * 1000)))
-        for day, *row in days:
-            _merge(found.rollups[day * _DAY_S // bucket_s], row)
+        of_spans = [(day * _DAY_S // bucket_s, row) for day, *row in days]
         # The last days may not be rolled up yet.
         there = {day for day, *_ in days}
         hours = [one for one in range(max(hour, edge_hour - 72), edge_hour) if one // 24 not in there]
     else:
-        hours = list(range(hour, edge_hour))
-    for one, *row in await _rollups(db, CheckHour, row_id, hours):
-        _merge(found.rollups[one * _HOUR_S // bucket_s], row)
+        of_spans, hours = [], list(range(hour, edge_hour))
+    of_spans += [(one * _HOUR_S // bucket_s, row) for one, *row in await _rollups(db, CheckHour, row_id, hours)]
+    histograms: defaultdict[int, list[bytes]] = defaultdict(list)
+    for number, (up, degraded, down, unknown, maintained, latencies) in of_spans:
+        rollup = found.rollups[number]
+        rollup.up += up
+        rollup.degraded += degraded
+        rollup.down += down
+        rollup.unknown += unknown
+        rollup.maintained += maintained
+        histograms[number].append(latencies)
+    for number, packed in histograms.items():
+        found.rollups[number].latencies.merge(*packed)
     for sample in await monitor_results.samples(db, monitor, edge_ms, end_ms):
         answered_ms = sample.ends[-1] / 10 if sample.ends else None
         found.rollups[sample.due_ms // 1000 // bucket_s].add(sample.outcome, answered_ms, counts=not sample.maintained)
@@ -301,15 +310,6 @@ async def _rollups(db: AsyncSession, table: type[CheckDay] | type[CheckHour], ro
         query = query.where(key.in_(keys[place : place + _KEYS_AT_ONCE]), col(table.monitor_id) == row_id, col(table.region) == 0)
         found.extend((await db.exec(query)).all())
     return found
-
-
-def _merge(rollup: Rollup, row: Sequence[Any]) -> None:
-    rollup.up += row[0]
-    rollup.degraded += row[1]
-    rollup.down += row[2]
-    rollup.unknown += row[3]
-    rollup.maintained += row[4]
-    rollup.latencies.merge(row[5])
 
 
 def _rollup_point(at_s: int, found: _Window, number: int) -> Point:

@@ -21,7 +21,8 @@ from app.services.engine_state import retention
 PAGE = 50  # results that a list shows at once
 _MAX_UNSEALED_HOURS = 48
 _KEYS_AT_ONCE = 500
-_FEW_MONITORS = 1000  # of so many, an hour of the log is read through in a few milliseconds
+# Of so many monitors the log is read through: an hour of a thousand takes up to ten milliseconds.
+_FEW_FOR_LISTS, _FEW_FOR_CHARTS = 1000, 200
 _FAILED = frozenset(Outcome) - {Outcome.UP}
 
 _Piece = tuple[int, bytes]  # a chunk of results, and since when it counts: the start of its hour, or the due time of its only one
@@ -38,13 +39,18 @@ async def unsealed_from(db: AsyncSession, end_ms: int) -> int:
 
 
 async def samples(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) -> list[Sample]:
-    """Return what charts need of every kept result of [start, end), oldest first."""
+    """Return what charts need of the kept results of [start, end), oldest first.
+
+    Where many monitors are checked, what ran beside its schedule (by hand, say) is left out until its hour is sealed.
+    """
     edge_ms = min(max(await unsealed_from(db, end_ms), start_ms), end_ms)
     hours = range(start_ms // HOUR_MS, -(-edge_ms // HOUR_MS)) if start_ms < edge_ms else ()
     found = [
         one for at_ms, body in await _sealed(db, monitor, hours) for one in results.samples(body, at_ms) if start_ms <= one.due_ms < edge_ms
     ]
-    for at_ms, body in await _unsealed(db, monitor, edge_ms, end_ms):
+    # While the interval was another, other times were due.
+    few = _FEW_FOR_LISTS if to_ms(monitor.changed_at) > edge_ms else _FEW_FOR_CHARTS
+    for at_ms, body in await _unsealed(db, monitor, edge_ms, end_ms, few):
         found += results.samples(body, at_ms)
     return found
 
@@ -57,7 +63,7 @@ async def newest(db: AsyncSession, monitor: Monitor, end_ms: int, only_failures:
         every = (one for at_ms, body in pieces for one in results.read(body, at_ms) if one.due_ms < end_ms)
         return sorted((one for one in every if not only_failures or one.outcome in _FAILED), key=lambda one: -one.due_ms)
 
-    found = wanted(await _unsealed(db, monitor, edge_ms, end_ms))
+    found = wanted(await _unsealed(db, monitor, edge_ms, end_ms, _FEW_FOR_LISTS))
     hour = min(edge_ms, end_ms - 1) // HOUR_MS if end_ms <= edge_ms else edge_ms // HOUR_MS - 1
     oldest = max(to_ms(monitor.created_at) // HOUR_MS, to_ms(now()) // HOUR_MS - retention().chunk_hours)
     at_once = 2
@@ -82,12 +88,12 @@ async def _sealed(db: AsyncSession, monitor: Monitor, hours: Sequence[int]) -> l
     return found
 
 
-async def _unsealed(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) -> list[_Piece]:
+async def _unsealed(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int, few: int) -> list[_Piece]:
     if start_ms >= end_ms:
         return []
     this = (CheckLog.monitor_id == monitor.id, CheckLog.region == 0)
     query = select(CheckLog.due_ms, CheckLog.body).where(*this).order_by(col(CheckLog.due_ms))
-    if (await db.exec(select(func.count()).select_from(Monitor))).one() <= _FEW_MONITORS:
+    if (await db.exec(select(func.count()).select_from(Monitor))).one() <= few:
         query = query.where(col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < end_ms)
         return [(due_ms, body) for due_ms, body in (await db.exec(query)).all()]
     found: list[_Piece] = []

@@ -10,8 +10,19 @@ import pytest_asyncio
 from app import db, migrations
 from app.core.incident import Outcome, Standing, State, Step
 from app.core.results import HOUR_MS, Cause, Result
-from app.core.rollup import merged
-from app.models import CheckChunk, CheckDetail, CheckHour, CheckLog, EngineGap, EngineState, HeartbeatCall, Incident, Monitor, Notice
+from app.models import (
+    CheckChunk,
+    CheckDay,
+    CheckDetail,
+    CheckHour,
+    CheckLog,
+    EngineGap,
+    EngineState,
+    HeartbeatCall,
+    Incident,
+    Monitor,
+    Notice,
+)
 from app.models import now as clock
 from app.services import board, board_history, engine_state, heartbeat_calls, heartbeats, history, settling, summaries
 from app.services.access import Actor, Role
@@ -93,7 +104,7 @@ async def test_hours_are_sealed_added_up_and_forgotten(alice: Actor):
     assert board.cell(monitor.id).last_s == made[-1].result.due_ms // 1000
     async with db.reading() as session:
         assert len(await history.results_between(session, monitor.id, HOUR * HOUR_MS, (HOUR + 3) * HOUR_MS)) == 180
-        assert merged((await history.days_between(session, monitor.id, HOUR // 24, HOUR // 24 + 1)).values()).up == 120
+    assert [day.up for day in await rows(CheckDay)] == [120]
     async for _ in history.forget(HOUR + 100, Retention(chunk_hours=99, hour_hours=98)):
         pass
     assert [len(await rows(table)) for table in (CheckChunk, CheckHour)] == [1, 0]

@@ -1,7 +1,7 @@
 """The history of checks: what is recorded can be read whole, however it is kept by now, and nothing counts twice."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from app import db
 from app.core.exchange import Timing
 from app.core.incident import Outcome
 from app.core.results import HOUR_MS, Cause, Result
-from app.core.rollup import merged
+from app.core.rollup import Latencies
 from app.models import CheckChunk, CheckDay, CheckDetail, CheckHour, CheckLog, Incident, Monitor
 from app.services import history
 from app.services.history import Detail, Recorded, Retention
@@ -50,6 +50,15 @@ async def rows_of(table: type) -> int:
         return (await session.exec(select(func.count()).select_from(table))).one()
 
 
+async def hours_of(monitor_id: int) -> Sequence[CheckHour]:
+    async with db.reading() as session:
+        return (await session.exec(select(CheckHour).where(CheckHour.monitor_id == monitor_id).order_by(col(CheckHour.hour)))).all()
+
+
+def checks_in(row: CheckHour | CheckDay) -> int:
+    return row.up + row.degraded + row.down + row.unknown + row.maintained
+
+
 async def between(monitor_id: int, start_ms: int, end_ms: int) -> list[Result]:
     async with db.reading() as session:
         return await history.results_between(session, monitor_id, start_ms, end_ms)
@@ -70,15 +79,15 @@ async def test_a_result_that_is_delivered_twice_counts_once(database: Path):
     await record(*some(1, HOUR))
     await record(*some(1, HOUR))
     await drain(history.seal(HOUR))
-    async with db.reading() as session:
-        found = (await history.hours_between(session, 1, HOUR, HOUR + 1))[HOUR]
-    assert found.checks == 60
+    (found,) = await hours_of(1)
+    assert checks_in(found) == 60
 
 
 @pytest.mark.parametrize("steps", range(6))
 async def test_sealing_that_was_killed_is_ended_by_the_next_one(database: Path, monkeypatch: pytest.MonkeyPatch, steps: int):
-    monkeypatch.setattr(history, "_SLICE", 2)
+    monkeypatch.setattr(history, "SLICE", 2)
     monkeypatch.setattr(history, "_RESULTS", 20)
+    monkeypatch.setattr(history, "_DELETED", 20)
     every = {monitor_id: some(monitor_id, HOUR) for monitor_id in range(1, 6)}
     await record(*(entry for entries in every.values() for entry in entries))
     killed = history.seal(HOUR)
@@ -88,8 +97,7 @@ async def test_sealing_that_was_killed_is_ended_by_the_next_one(database: Path, 
     assert await rows_of(CheckLog) == 0
     for monitor_id, entries in every.items():
         assert await between(monitor_id, HOUR * HOUR_MS, (HOUR + 1) * HOUR_MS) == [entry.result for entry in entries]
-        async with db.reading() as session:
-            assert (await history.hours_between(session, monitor_id, HOUR, HOUR + 1))[HOUR].checks == 60
+        assert [checks_in(found) for found in await hours_of(monitor_id)] == [60]
 
 
 async def test_an_hour_knows_how_long_its_monitor_was_down(cast: Cast):
@@ -106,9 +114,7 @@ async def test_an_hour_knows_how_long_its_monitor_was_down(cast: Cast):
         monitor_id = monitor.id
     await drain(history.seal(HOUR))
     await drain(history.seal(HOUR + 1))
-    async with db.reading() as session:
-        hours = await history.hours_between(session, monitor_id, HOUR, HOUR + 2)
-    assert [hours[HOUR].downtime_s, hours[HOUR + 1].downtime_s] == [600, 3600]
+    assert [found.downtime_ms for found in await hours_of(monitor_id)] == [600_000, 3_600_000]
 
 
 async def test_a_day_is_the_sum_of_its_hours(database: Path):
@@ -118,11 +124,11 @@ async def test_a_day_is_the_sum_of_its_hours(database: Path):
     await drain(history.roll_day(DAY))
     await drain(history.roll_day(DAY))  # again makes no difference
     async with db.reading() as session:
-        hours = await history.hours_between(session, 1, HOUR, HOUR + 24)
-        day = (await history.days_between(session, 1, DAY, DAY + 1))[DAY]
-    total = merged(hours.values())
-    assert day.checks == total.checks == 24 * 60
-    assert day.latencies.pack() == total.latencies.pack()
+        day = await session.get_one(CheckDay, (DAY, 1, 0))
+    hours, total = await hours_of(1), Latencies()
+    total.merge(*(found.latencies for found in hours))
+    assert checks_in(day) == sum(map(checks_in, hours)) == 24 * 60
+    assert day.latencies == total.pack()
     assert await rows_of(CheckDay) == 2
 
 
@@ -146,6 +152,17 @@ async def test_what_is_older_than_it_is_kept_is_forgotten_and_nothing_else(datab
         chunks = (await session.exec(select(CheckChunk.hour).distinct().order_by(col(CheckChunk.hour)))).all()
         hours = (await session.exec(select(CheckHour.hour).distinct())).all()
     assert (chunks, hours, await rows_of(CheckDay)) == ([HOUR + 1, HOUR + 5], [HOUR + 5], 2)
+
+
+async def test_sealing_and_deleting_go_on_where_many_were_due_at_once(database: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(history, "_RESULTS", 10)
+    monkeypatch.setattr(history, "_DELETED", 10)
+    due_ms = HOUR * HOUR_MS + 5
+    await record(*(Recorded(monitor_id, Result(due_ms, Outcome.UP)) for monitor_id in range(1, 36)))
+    await drain(history.seal(HOUR))
+    assert (await rows_of(CheckLog), await rows_of(CheckChunk)) == (0, 35)
+    await drain(history.forget(HOUR + 3, Retention(chunk_hours=1, hour_hours=1, day_days=1)))
+    assert (await rows_of(CheckChunk), await rows_of(CheckHour)) == (0, 0)
 
 
 async def test_of_the_details_of_failures_the_newest_are_kept(database: Path):
