@@ -64,9 +64,9 @@ async def read(
         return {}
     found = (await (await db.connection()).execute(_SHOWN, {"ids": list(ids)})).all()
     lately = await uptime.lately(db, {row.id: row.created_at for row in found}, at - UPTIME_SPAN, at)
-    return {
-        row.id: _row(row, standings.of(row.id), lately, roster.by_id[row.id].tags, sites.get(row.site_id, "")) for row in found
-    }  # fmt: skip
+    # One that was added this moment may stand among the worst, and not be on the roster yet.
+    listed = ((row, roster.by_id.get(row.id)) for row in found)
+    return {row.id: _row(row, standings.of(row.id), lately, its.tags, sites.get(row.site_id, "")) for row, its in listed if its}
 
 
 def _row(row: Any, status: str, lately: uptime.Lately, tags: tuple[str, ...], site: str) -> Row:

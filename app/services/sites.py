@@ -64,7 +64,7 @@ async def _rows(db: AsyncSession, actor: Actor, known: Roster, sites: Sequence[S
     made = []
     for site in sorted(sites, key=lambda site: (site.name.casefold(), site.id or 0)):
         its = known.of_site.get(site.id, [])
-        worst = min(stands.parted(its), key=SEVERITY.__getitem__, default="")
+        worst = min(stands.parted(its), key=lambda status: SEVERITY.get(status, len(SEVERITY)), default="")
         made.append(SiteRow(site.public_id, site.name, site.page_url, site.api_url, len(its), worst, still_open[site.id]))
     return tuple(made)
 
