@@ -11,7 +11,7 @@ from app.core.baselines import ScanBaseline, SkewBaseline, is_worse
 from app.core.checks import Kind
 from app.db import reading, transaction
 from app.models import Monitor, Scan, now
-from app.services import audit, engine_orders, monitors
+from app.services import audit, engine_orders, monitor_rows
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import Conflict
@@ -26,14 +26,14 @@ async def accept(actor: Actor | None, monitor_id: str) -> None:
     """
     actor = require(actor, Action.CHANGE_MONITORS)
     async with reading() as db:
-        row = await monitors.row_of(db, actor, monitor_id)
+        row = await monitor_rows.row_of(db, actor, monitor_id)
         if not is_worse(row.kind, row.remembered):
             raise Conflict("There is nothing to accept: this monitor found nothing worse than what it compares with.")
         report = await _report(db, row)
     was = row.remembered
     accepted = await asyncio.to_thread(_accepted, row.kind, was, report)
     async with transaction() as db:
-        row = await monitors.row_of(db, actor, monitor_id)
+        row = await monitor_rows.row_of(db, actor, monitor_id)
         if row.remembered != was:
             raise Conflict("A check found something else just now. Look at that first.")
         row.remembered, row.changed_at = accepted, now()
@@ -47,7 +47,7 @@ async def can_accept(actor: Actor | None, monitor_id: str) -> bool:
     """Whether there is something to accept. Raises NotFound."""
     actor = require(actor, Action.READ_MONITORS)
     async with reading() as db:
-        row = await monitors.row_of(db, actor, monitor_id)
+        row = await monitor_rows.row_of(db, actor, monitor_id)
         return is_worse(row.kind, row.remembered)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
@@ -15,13 +15,14 @@ from app.core import checks, described
 from app.core.checks import Check, Kind
 from app.core.schedule import first_due_ms
 from app.db import reading, transaction
-from app.models import Monitor, MonitorTag, Site, new_public_id, now
-from app.services import audit, engine_orders, groups, heartbeats, memberships, monitor_form, monitor_secrets, names, rates, settling
+from app.models import Monitor, MonitorTag, new_public_id, now
+from app.services import audit, engine_orders, heartbeats, memberships, monitor_form, monitor_secrets, names, rates, settling
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
-from app.services.errors import Conflict, Invalid, Limited, NotFound
+from app.services.errors import Conflict, Invalid, Limited
 from app.services.monitor_detail import MonitorDetail, checked_of, detail_of, draft_of, get
-from app.services.monitor_form import Draft, Faults, Form, defaults
+from app.services.monitor_form import Draft, Form, defaults
+from app.services.monitor_rows import RESTORABLE, ids_of, places_of, row_of, rows_of
 from app.services.rates import Rate
 
 __all__ = [
@@ -30,93 +31,8 @@ __all__ = [
 ]  # fmt: skip
 
 AT_MOST = 20_000  # of one workspace
-AT_ONCE = 500  # of one bulk change
-MAX_DEPTH = 20  # of parents
-RESTORABLE = timedelta(hours=1)
 _PURGE_BATCH = 100
 _WRITTEN_AT_ONCE = 200
-
-
-def not_found() -> NotFound:
-    return NotFound("There is no such monitor in this workspace.")
-
-
-# Rows of the actor's workspace.
-
-
-async def _rows(db: AsyncSession, actor: Actor, ids: object, *, deleted: bool = False) -> list[Monitor]:
-    """Return the monitors with these ids, in the order of their names. Raises NotFound unless all are there."""
-    if not isinstance(ids, list | tuple) or not ids or not all(map(names.is_public_id, ids)):
-        raise not_found()
-    if len(ids) > AT_ONCE:
-        raise Limited(f"At most {AT_ONCE} monitors can be changed at once.")
-    wanted = set(ids)
-    query = select(Monitor).where(
-        Monitor.workspace_id == actor.workspace_id,
-        col(Monitor.public_id).in_(sorted(wanted)),
-        col(Monitor.deleted_at) > now() - RESTORABLE if deleted else col(Monitor.deleted_at).is_(None),
-    )
-    found = list((await db.exec(query.order_by(col(Monitor.name), col(Monitor.id)).with_for_update())).all())
-    if len(found) < len(wanted):
-        raise not_found()
-    return found
-
-
-async def row_of(db: AsyncSession, actor: Actor, monitor_id: object) -> Monitor:
-    """Return a monitor of the actor's workspace that is not deleted. Raises NotFound."""
-    (found,) = await _rows(db, actor, [monitor_id])
-    return found
-
-
-def _ids(rows: Sequence[Monitor]) -> list[int]:
-    return [row.id for row in rows if row.id is not None]
-
-
-async def _site_row_id(db: AsyncSession, actor: Actor, site_id: object) -> int | None:
-    if site_id == "" or site_id is None:
-        return None
-    if names.is_public_id(site_id):
-        found = (await db.exec(select(Site.id).where(Site.public_id == site_id, Site.workspace_id == actor.workspace_id))).first()
-        if found is not None:
-            return found
-    raise Invalid("site_id", "There is no such site in this workspace.")
-
-
-async def _parent_row_id(db: AsyncSession, actor: Actor, parent_id: object, own: frozenset[int]) -> int | None:
-    """Return the row id of a parent; None for "". Raises Invalid when it is, or depends on, one of `own`."""
-    if parent_id == "" or parent_id is None:
-        return None
-    if not names.is_public_id(parent_id):
-        raise Invalid("parent_id", "There is no such monitor in this workspace.")
-    this = (Monitor.public_id == parent_id, Monitor.workspace_id == actor.workspace_id, col(Monitor.deleted_at).is_(None))
-    found = (await db.exec(select(Monitor.id).where(*this))).first()
-    if found is None:
-        raise Invalid("parent_id", "There is no such monitor in this workspace.")
-    above: int | None = found
-    for _ in range(MAX_DEPTH):
-        if above in own:
-            raise Invalid("parent_id", "A monitor cannot depend on itself, directly or through others.")
-        above = (await db.exec(select(Monitor.parent_id).where(Monitor.id == above))).first()
-        if above is None:
-            return found
-    raise Invalid("parent_id", f"Monitors can depend on each other {MAX_DEPTH} deep.")
-
-
-async def _places(db: AsyncSession, actor: Actor, form: Form | Draft, own: frozenset[int] = frozenset()) -> dict[str, int | None]:
-    """Return the columns of site, group and parent. Raises Invalid by field."""
-    faults = Faults()
-    found: dict[str, int | None] = {}
-    for column, read in (
-        ("site_id", _site_row_id(db, actor, form.site_id)),
-        ("group_id", groups.row_id(db, actor, form.group_id, "group_id")),
-        ("parent_id", _parent_row_id(db, actor, form.parent_id, own)),
-    ):
-        try:
-            found[column] = await read
-        except Invalid as error:
-            faults.errors.extend(error.errors)
-    faults.raise_any()
-    return found
 
 
 def _columns(form: Form, check: Check, public_id: str) -> dict[str, Any]:
@@ -169,12 +85,12 @@ async def create(actor: Actor | None, draft: Draft) -> MonitorDetail:
     async with transaction() as db:
         await memberships.lock(db, actor.workspace_id)
         await _room_for_more(db, actor)
-        places = await _places(db, actor, form)
+        places = await places_of(db, actor, form)
         check, made = await monitor_secrets.stored(db, actor, form.name, form.check, None)
         row = await _add(db, actor, form, check, places)
         audit.record(db, actor, Did.MONITOR_ADDED, _named(row), after=_summary(row))
         detail = await detail_of(db, actor, row, made)
-    await engine_orders.changed(_ids([row]))
+    await engine_orders.changed(ids_of([row]))
     return detail
 
 
@@ -188,7 +104,7 @@ async def add_all(db: AsyncSession, actor: Actor, forms: Sequence[Form]) -> list
     rows = []
     for form in forms:
         check, _ = await monitor_secrets.stored(db, actor, form.name, form.check, None)
-        row = await _add(db, actor, form, check, await _places(db, actor, form))
+        row = await _add(db, actor, form, check, await places_of(db, actor, form))
         audit.record(db, actor, Did.MONITOR_ADDED, _named(row), after=_summary(row))
         rows.append(row)
     return rows
@@ -226,7 +142,7 @@ async def change(actor: Actor | None, monitor_id: str, draft: Draft) -> MonitorD
         await memberships.lock(db, actor.workspace_id)
         row = await row_of(db, actor, monitor_id)
         detail = await _change(db, actor, row, draft)
-    await engine_orders.changed(_ids([row]))
+    await engine_orders.changed(ids_of([row]))
     return detail
 
 
@@ -237,7 +153,7 @@ async def patch(actor: Actor | None, monitor_id: str, changes: dict[str, Any]) -
         await memberships.lock(db, actor.workspace_id)
         row = await row_of(db, actor, monitor_id)
         detail = await _change(db, actor, row, monitor_form.partial(await draft_of(db, row), changes))
-    await engine_orders.changed(_ids([row]))
+    await engine_orders.changed(ids_of([row]))
     return detail
 
 
@@ -246,7 +162,7 @@ async def _change(db: AsyncSession, actor: Actor, row: Monitor, draft: Draft) ->
     form = monitor_form.read(draft)
     if form.check.kind.value != row.kind:
         raise Invalid("kind", "The kind of a monitor stays: its history would not be comparable. Add another monitor.")
-    places = await _places(db, actor, form, frozenset({row.id}))
+    places = await places_of(db, actor, form, frozenset({row.id}))
     check, made = await monitor_secrets.stored(db, actor, form.name, form.check, checked_of(row))
     before, was = _summary(row), (row.kind, row.configuration, row.interval_ms)
     at = now()
@@ -295,7 +211,7 @@ async def clone(actor: Actor | None, monitor_id: str) -> str:
         places = {"site_id": row.site_id, "group_id": row.group_id, "parent_id": row.parent_id}
         copy = await _add(db, actor, form, form.check, places)
         audit.record(db, actor, Did.MONITOR_ADDED, _named(copy), after=f"a copy of {_named(row)}")
-    await engine_orders.changed(_ids([copy]))
+    await engine_orders.changed(ids_of([copy]))
     return copy.public_id
 
 
@@ -306,13 +222,13 @@ async def pause(actor: Actor | None, ids: Sequence[str]) -> int:
     """Stop checking monitors; their open incidents end. Return how many were not paused before. Raises NotFound."""
     actor = require(actor, Action.CHANGE_MONITORS)
     async with transaction() as db:
-        rows = [row for row in await _rows(db, actor, ids) if row.paused_at is None]
+        rows = [row for row in await rows_of(db, actor, ids) if row.paused_at is None]
         at = now()
         await _set(db, rows, paused_at=at, changed_at=at, unknown_since=None)
-        await settling.close_open(db, _ids(rows), "paused", at)
+        await settling.close_open(db, ids_of(rows), "paused", at)
         for row in rows:
             audit.record(db, actor, Did.MONITOR_PAUSED, _named(row))
-    await engine_orders.changed(_ids(rows))
+    await engine_orders.changed(ids_of(rows))
     return len(rows)
 
 
@@ -320,13 +236,13 @@ async def resume(actor: Actor | None, ids: Sequence[str]) -> int:
     """Check monitors again. Return how many were paused. Raises NotFound."""
     actor = require(actor, Action.CHANGE_MONITORS)
     async with transaction() as db:
-        rows = [row for row in await _rows(db, actor, ids) if row.paused_at is not None]
+        rows = [row for row in await rows_of(db, actor, ids) if row.paused_at is not None]
         at = now()
         await _set(db, rows, paused_at=None, changed_at=at)
-        await heartbeats.expect(db, _ids(rows), at)
+        await heartbeats.expect(db, ids_of(rows), at)
         for row in rows:
             audit.record(db, actor, Did.MONITOR_RESUMED, _named(row))
-    await engine_orders.changed(_ids(rows))
+    await engine_orders.changed(ids_of(rows))
     return len(rows)
 
 
@@ -334,13 +250,13 @@ async def delete(actor: Actor | None, ids: Sequence[str]) -> int:
     """Take monitors out of every list; their open incidents end. `restore` undoes it for an hour. Raises NotFound."""
     actor = require(actor, Action.CHANGE_MONITORS)
     async with transaction() as db:
-        rows = await _rows(db, actor, ids)
+        rows = await rows_of(db, actor, ids)
         at = now()
         await _set(db, rows, deleted_at=at, changed_at=at, unknown_since=None)
-        await settling.close_open(db, _ids(rows), "deleted", at)
+        await settling.close_open(db, ids_of(rows), "deleted", at)
         for row in rows:
             audit.record(db, actor, Did.MONITOR_DELETED, _named(row))
-    await engine_orders.changed(_ids(rows))
+    await engine_orders.changed(ids_of(rows))
     return len(rows)
 
 
@@ -349,20 +265,20 @@ async def restore(actor: Actor | None, ids: Sequence[str]) -> int:
     actor = require(actor, Action.CHANGE_MONITORS)
     async with transaction() as db:
         await memberships.lock(db, actor.workspace_id)
-        rows = await _rows(db, actor, ids, deleted=True)
+        rows = await rows_of(db, actor, ids, deleted=True)
         await _room_for_more(db, actor, len(rows))
         at = now()
         await _set(db, rows, deleted_at=None, changed_at=at)
-        await heartbeats.expect(db, _ids(rows), at)
+        await heartbeats.expect(db, ids_of(rows), at)
         for row in rows:
             audit.record(db, actor, Did.MONITOR_RESTORED, _named(row))
-    await engine_orders.changed(_ids(rows))
+    await engine_orders.changed(ids_of(rows))
     return len(rows)
 
 
 async def _set(db: AsyncSession, rows: Sequence[Monitor], **values: object) -> None:
     if rows:
-        await db.exec(update(Monitor).where(col(Monitor.id).in_(_ids(rows))).values(**values))
+        await db.exec(update(Monitor).where(col(Monitor.id).in_(ids_of(rows))).values(**values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,24 +316,24 @@ async def bulk(actor: Actor | None, ids: Sequence[str], wanted: BulkChange) -> i
     removed = {tag.casefold() for tag in monitor_form.read_tags(wanted.remove_tags, "remove_tags")}
     async with transaction() as db:
         await memberships.lock(db, actor.workspace_id)
-        rows = await _rows(db, actor, ids)
-        own = frozenset(_ids(rows))
+        rows = await rows_of(db, actor, ids)
+        own = frozenset(ids_of(rows))
         placed = Draft("", "", {}, **{name: changes.get(name, "") for name in ("site_id", "group_id", "parent_id")})
-        places = {name: value for name, value in (await _places(db, actor, placed, own)).items() if name in changes}
+        places = {name: value for name, value in (await places_of(db, actor, placed, own)).items() if name in changes}
         tags = await _tags(db, rows)
         at = now()
         for row in rows:
             await _change_in_bulk(db, row, changes, places, added, removed, tags.get(row.id or 0, {}))
             row.changed_at = at
             audit.record(db, actor, Did.MONITOR_CHANGED, _named(row), after=_told(changes, added, removed))
-    await engine_orders.changed(_ids(rows))
+    await engine_orders.changed(ids_of(rows))
     return len(rows)
 
 
 async def _tags(db: AsyncSession, rows: Sequence[Monitor]) -> dict[int, dict[str, MonitorTag]]:
     """Return tags and labels by monitor and folded name."""
     found: dict[int, dict[str, MonitorTag]] = {}
-    for tag in (await db.exec(select(MonitorTag).where(col(MonitorTag.monitor_id).in_(_ids(rows))))).all():
+    for tag in (await db.exec(select(MonitorTag).where(col(MonitorTag.monitor_id).in_(ids_of(rows))))).all():
         found.setdefault(tag.monitor_id, {})[tag.name.casefold()] = tag
     return found
 

@@ -15,7 +15,7 @@ from app.models import now
 from app.net import Net
 from app.probes.filled import run_filled
 from app.probes.tools import Tools
-from app.services import monitor_form, monitor_secrets, monitors, rates, stored_secrets, vault
+from app.services import monitor_form, monitor_rows, monitor_secrets, rates, stored_secrets, vault
 from app.services.access import Action, Actor, require
 from app.services.errors import Invalid, Limited, NotFound
 from app.services.incidents import cause_words
@@ -94,7 +94,7 @@ async def _allowed(actor: Actor, check: Check, monitor_id: str) -> str:
     remembered, before = "", None
     if monitor_id:
         async with reading() as db:
-            row = await monitors.row_of(db, actor, monitor_id)
+            row = await monitor_rows.row_of(db, actor, monitor_id)
         remembered, before = row.remembered, checked_of(row)
     if monitor_secrets.names_of(check) and check != before:
         require(actor, Action.READ_SECRETS)

@@ -10,7 +10,7 @@ from app import db
 from app.models import now
 from app.net import Net
 from app.net.addresses import AddressPolicy, Mode
-from app.services import groups, maintenance, monitors, sites, stored_secrets, trying, watched
+from app.services import groups, maintenance, monitor_rows, monitors, sites, stored_secrets, trying, watched
 from app.services.errors import Conflict, Invalid, NotFound
 from app.services.maintenance import WindowDraft
 from app.services.monitors import Draft
@@ -81,7 +81,7 @@ async def held(cast: Cast, public_id: str) -> bool:
     """Whether a monitor is in maintenance now: by lists and by the engine, which must agree."""
     status = (await monitors.get(cast.alice, public_id)).status == "maintenance"
     async with db.reading() as session:
-        row = await monitors.row_of(session, cast.alice, public_id)
+        row = await monitor_rows.row_of(session, cast.alice, public_id)
     tags = frozenset((await monitors.get(cast.alice, public_id)).draft.tags)
     told = [one for one in await watched.windows() if one.workspace_id == row.workspace_id and one.holds(now())]
     assert status is any(
