@@ -76,11 +76,12 @@ async def test_text_finds_names_addresses_and_tags_whatever_their_case(cast: Cas
 async def test_pages_hold_fifty_rows_and_go_on_within_groups(cast: Cast):
     top = await groups.create(cast.bob, "Shop")
     inner = await groups.create(cast.bob, "Checkout", top)
-    rows = [(await monitors.create(cast.bob, replace(PAGE, name=f"{number:02}", paused=True))).id for number in range(63)]
     async with db.transaction() as session:
         ids = {group.name: group.id for group in (await session.exec(select(groups.MonitorGroup))).all()}
-        await session.exec(update(Monitor).where(col(Monitor.public_id).in_(rows[:30])).values(group_id=ids["Shop"]))
-        await session.exec(update(Monitor).where(col(Monitor.public_id).in_(rows[30:60])).values(group_id=ids["Checkout"]))
+        for number in range(63):
+            group = ("Shop", "Checkout", "")[number // 30]
+            fields = {"name": f"{number:02}", "kind": "page", "configuration": "{}", "group_id": ids.get(group)}
+            session.add(Monitor(workspace_id=cast.bob.workspace_id, **fields))
     by_name = Filter(sort="name")
     first, second = [await overview.read(cast.alice, replace(by_name, page=page)) for page in (1, 2)]
     assert [(head.key, head.words, head.count, head.depth) for head in first.heads] == [(top, "Shop", 60, 0), (inner, "Checkout", 30, 1)]
@@ -220,14 +221,15 @@ async def test_pages_of_every_order_hold_each_row_once(cast: Cast, descending: b
     }
     for sort, key in keys.items():
         pages = [
-            await overview.read(cast.alice, Filter(sort=sort, descending=descending, group_by="none", page=page)) for page in range(1, 11)
+            await overview.read(cast.alice, Filter(sort=sort, descending=descending, group_by="none", page=page))
+            for page in (1, 2, 3, 9, 10)
         ]
         shown = [row for page in pages for row in page.rows]
-        assert (len({row.id for row in shown}), pages[0].pages) == (460, 10), sort
+        assert (len({row.id for row in shown}), pages[0].pages) == (210, 10), sort
         values = [value for row in shown if (value := key(row)) is not None]
         assert values == sorted(values, reverse=descending), sort
         if sort == "p95":
-            assert [row.p95_ms for row in shown[230:]] == [None] * 230
+            assert [row.p95_ms for row in shown[150:]] == [None] * 60
         if sort == "status":
             same = [row.name for row in shown if row.cell.status == "down"]
             assert same == sorted(same)
