@@ -140,11 +140,17 @@ class Tab:
                     await asyncio.sleep(0)
                 assert processor._queue is not None
                 handlers = app._registration_context.event_handlers
-                running = [name for name, _ in map(sockets._named, processor._tasks.values())]
-                busy = [name for name in running if name not in handlers or not handlers[name].handler.is_background]
-                busy += [name for name in running if not notice._SHOWN_S and name.endswith("notice_state.tell")]
+                busy = []
+                for task in list(processor._tasks.values()):
+                    name = sockets._named(task)[0]
+                    if name not in handlers or not handlers[name].handler.is_background:
+                        busy.append(task)
+                    elif not notice._SHOWN_S and name.endswith("notice_state.tell"):
+                        busy.append(task)
                 waiting = processor._token_queues or not processor._queue.empty() or not self._in.empty()
                 quiet = 0 if busy or waiting else quiet + 1
+                if busy:  # with the database, mostly: turning on meanwhile costs more than all that is tested
+                    await asyncio.wait(busy, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self) -> None:
         self._in.put_nowait({"type": "websocket.disconnect", "code": 1001})

@@ -1,5 +1,6 @@
 """Alice's workspace with one of everything in it, and those who should get none of it."""
 
+import functools
 import itertools
 import re
 import sqlite3
@@ -172,11 +173,15 @@ async def owner(world: World) -> Somebody:
     return Somebody(world.alice, f"seam={await sessions.create(user_id, world.alice.workspace_id, 'owner_link', second_factor=True)}")
 
 
+@functools.cache
+def _one_of(texts: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))), re.I)
+
+
 def without(text: str, world: World) -> str:
     """Return a text with Alice's ids and those of nothing made alike."""
-    for kind in world.ids:
-        for found in (world.ids[kind], world.ghosts[kind]):
-            text = re.sub(re.escape(found), f"({kind})", text, flags=re.I)
+    kinds = {found.lower(): kind for ids in (world.ids, world.ghosts) for kind, found in ids.items()}
+    text = _one_of(tuple(kinds)).sub(lambda match: f"({kinds[match[0].lower()]})", text)
     # What is the asker's own: ids, the numbers of lines in their log, and when they asked.
     text = re.sub(r'(?<=")[\w-]{16}(?=")|(?<=/scans/)[\w-]{16}|(?<="id": )\d+', "0", text)
     text = re.sub(r"\b[\d.]+ [kMG]?B\b", "(size)", text)  # of the database, which grows
