@@ -7,7 +7,7 @@ import pytest
 
 from app.core.exchange import Timing
 from app.core.incident import Outcome
-from app.core.results import HOUR_MS, BadChunk, Cause, Result, append, read
+from app.core.results import HOUR_MS, BadChunk, Cause, Result, append, read, samples
 
 HOUR = 495_000 * HOUR_MS
 
@@ -43,6 +43,18 @@ def some(seed: int, count: int) -> list[Result]:
 def test_a_chunk_gives_back_what_was_appended(seed: int):
     results = some(seed, seed * 7)
     assert list(read(bytes(written(results)), HOUR)) == results
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_charts_read_the_same_as_lists(seed: int):
+    chunk = bytes(written(some(seed, 200)))
+    for sample, result in zip(samples(chunk, HOUR), read(chunk, HOUR), strict=True):
+        assert sample[:3] == (result.due_ms, result.outcome, result.maintained)
+        assert (sample.ends is None) == (result.timing is None)
+        if sample.ends is not None:
+            assert Timing(*(tenths / 10 for tenths in sample.ends)) == result.timing
+    with pytest.raises(BadChunk):
+        samples(chunk[:-1], HOUR)
 
 
 def test_an_ordinary_result_takes_fourteen_bytes():

@@ -15,7 +15,7 @@ from app.core.exchange import Timing
 from app.core.incident import Outcome
 from app.core.results import HOUR_MS, Cause, Result
 from app.models import EngineState, Incident, Monitor, now
-from app.services import history, monitor_history, monitors
+from app.services import history, monitor_history, monitor_results, monitors
 from app.services.errors import Invalid, NotFound
 from app.services.history import Detail, Recorded
 from app.services.monitors import Draft
@@ -72,6 +72,16 @@ async def test_a_window_holds_every_check_once_sealed_or_not(cast: Cast, window:
     assert bool(phases) is (window in ("1h", "6h", "24h"))
     if phases:
         assert (phases[0].dns, phases[0].connect, phases[0].tls, phases[0].wait) == (1, 2, 5, 82)
+
+
+async def test_of_many_monitors_what_was_due_is_found_without_reading_through_the_log(cast: Cast, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(monitor_results, "_FEW_FOR_LISTS", 0)
+    monkeypatch.setattr(monitor_results, "_FEW_FOR_CHARTS", 0)
+    monitor = await watched(cast, interval_s=300)
+    dues = await filled(monitor, 2, monitor_history.to_ms(now()))
+    assert (await monitor_history.latency(cast.alice, monitor.public_id, "24h")).checks == len(dues)
+    assert (await monitor_history.latency(cast.alice, monitor.public_id, "30d")).checks == len(dues)
+    assert [row.due_ms for row in (await monitor_history.results(cast.alice, monitor.public_id)).rows] == dues[::-1][:50]
 
 
 async def test_uptime_is_what_incidents_leave_of_the_time_since_it_was_made(cast: Cast):
