@@ -142,7 +142,7 @@ def _left(known: Roster, wanted: Filter, sites: Mapping[int, NamedSite]) -> list
 def _both(rows: list[Listed], known: Roster, others: list[Listed]) -> list[Listed]:
     """Return what is in both lists, by name."""
     if rows is known.by_name:
-        return others
+        return others if len(others) < len(known) else rows  # of which more is known already
     ids = {row.id for row in others}
     return [row for row in rows if row.id in ids]
 
