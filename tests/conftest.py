@@ -160,27 +160,26 @@ _kept = Path(_DATA) / "kept"
 _made: dict[tuple[object, ...], tuple[Path, object]] = {}
 
 
-async def once(database: Path, make: Callable[[], Awaitable[Made]], *after: object) -> Made:
+async def once(database: Path, make: Callable[[], Awaitable[Made]]) -> Made:
     """Return what `make` makes in the data directory of this test, which is copied from where it was made first.
 
     Args:
-        database: the directory; `make` is called after all when somebody has opened the database in it.
+        database: the directory; `make` is called after all when somebody has already opened the database in it, or read its key.
         make: the same every time, whichever test asks: it makes values that cannot change, and remembers nothing elsewhere.
-        after: what was made before, as far as `make` builds on it.
     """
-    if db.engine.cache_info().currsize:
+    if db.engine.cache_info().currsize or settings._settings.cache_info().currsize:
         return await make()
     chosen = sorted(item for item in os.environ.items() if item[0].startswith("SEAMWATCH_") and item[0] != "SEAMWATCH_DATA_DIR")
-    key = (make.__module__, make.__qualname__, *chosen, *after)
+    key = (make.__module__, make.__qualname__, *chosen)
     if key in _made:
         kept, made = _made[key]
         shutil.copytree(kept, database, dirs_exist_ok=True)
-        _forget()  # the key of the directory, which may have been read
     else:
         made, kept = await make(), _kept / str(len(_made))
         await db.close()
         shutil.copytree(database, kept)
         _made[key] = kept, made
+    _forget()
     return made  # pyright: ignore[reportReturnType]
 
 

@@ -140,13 +140,9 @@ class Tab:
                     await asyncio.sleep(0)
                 assert processor._queue is not None
                 handlers = app._registration_context.event_handlers
-                busy = []
-                for task in list(processor._tasks.values()):
-                    name = sockets._named(task)[0]
-                    if name not in handlers or not handlers[name].handler.is_background:
-                        busy.append(task)
-                    elif not notice._SHOWN_S and name.endswith("notice_state.tell"):
-                        busy.append(task)
+                running = {task: sockets._named(task)[0] for task in processor._tasks.values()}
+                busy = [task for task, name in running.items() if name not in handlers or not handlers[name].handler.is_background]
+                busy += [task for task, name in running.items() if not notice._SHOWN_S and name.endswith("notice_state.tell")]
                 waiting = processor._token_queues or not processor._queue.empty() or not self._in.empty()
                 quiet = 0 if busy or waiting else quiet + 1
                 if busy:  # with the database, mostly: turning on meanwhile costs more than all that is tested

@@ -63,15 +63,16 @@ async def dana(seamwatch: Running, context: BrowserContext) -> Page:
 
 async def test_the_overview_and_the_engine_are_in_order_at_both_widths_and_themes(dana: Page, complaints: Complaints):
     complaints.listen(dana)
-    for width, theme in ((1440, "light"), (375, "dark"), (1440, "dark"), (375, "light")):
+    for width in (1440, 375):
         await dana.set_viewport_size({"width": width, "height": 900})
-        await dana.emulate_media(color_scheme=theme)  # pyright: ignore[reportArgumentType]
         for path, heading in (("/overview", "1 thing is down"), ("/monitors", "60 monitors"), ("/settings/engine", "check")):
             await dana.goto(path)
             await expect(dana.get_by_role("heading", level=1)).to_contain_text(heading)
             await dana.wait_for_load_state("networkidle")
-            assert await violations(dana) == [], (path, width, theme)
-            assert await sideways_px(dana) == 0, (path, width)
+            for theme in ("light", "dark"):
+                await dana.emulate_media(color_scheme=theme)
+                assert await violations(dana) == [], (path, width, theme)
+                assert await sideways_px(dana) == 0, (path, width, theme)
     await dana.goto("/overview")
     await expect(dana).to_have_title("(1 down) Overview · Fernway · Seamwatch")
     assert complaints == []
@@ -84,7 +85,7 @@ async def test_rows_are_searched_walked_folded_and_paused(dana: Page, complaints
     rows = dana.locator("a.open")
     await expect(rows).to_have_count(50)
     await expect(rows.first).to_have_text("Item 03")
-    await dana.get_by_role("button", name="Shop").click()
+    await dana.get_by_role("button", name=re.compile(r"^Shop \d")).click()
     await expect(rows.first).to_have_text("Item 05")
     await dana.keyboard.press("/")
     await dana.keyboard.type("item 1")
