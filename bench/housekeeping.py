@@ -1,4 +1,6 @@
-"""Whether sealing, rolling up and deleting delay checks. Run: python -m bench.housekeeping [MONITORS [INTERVAL_S [SECONDS]]]
+"""Whether sealing, rolling up and deleting delay checks.
+
+Run: python -m bench.housekeeping [MONITORS [INTERVAL_S [SECONDS [HOURS]]]]
 
 Real checks of real monitors on loopback, 1,000 at 20 s by default, first without housekeeping. Then the same while all is tidied that a
 day of 1,000 monitors at 60 s leaves behind, at once instead of hour by hour: 24 hours of results become chunks and rollups, one day of
@@ -30,7 +32,7 @@ from app.net import AddressPolicy, Net  # isort: skip
 from app.services import engine_state  # isort: skip
 from app.services.history import Retention  # isort: skip
 
-A_DAY = 24
+HOURS = 24
 OF = 1000  # monitors whose day is tidied
 
 
@@ -50,25 +52,35 @@ class Held:
 
 
 class Writes:
-    """For how long transactions that may write held the database, in ms: from asking for the lock until their connection came back."""
+    """How long transactions that may write waited for the database, and how long they took, in ms.
+
+    They took from asking for the lock until their connection came back; a checkpoint is part of that, and nobody waits for it.
+    """
 
     def __init__(self) -> None:
+        self.waited_ms: list[float] = []
         self.took_ms: list[float] = []
         begun: dict[int, float] = {}
+        engine = db.engine().sync_engine
 
-        @event.listens_for(db.engine().sync_engine, "begin")
-        def begin(connection: Any) -> None:
-            if connection.get_execution_options().get("seamwatch_writes"):
+        @event.listens_for(engine, "before_cursor_execute")
+        def before(connection: Any, _: object, statement: str, *__: object) -> None:
+            if statement == "BEGIN IMMEDIATE":
                 begun[id(connection.connection.dbapi_connection)] = time.perf_counter()
 
-        @event.listens_for(db.engine().sync_engine, "checkin")
+        @event.listens_for(engine, "after_cursor_execute")
+        def after(connection: Any, _: object, statement: str, *__: object) -> None:
+            if statement == "BEGIN IMMEDIATE":
+                self.waited_ms.append((time.perf_counter() - begun[id(connection.connection.dbapi_connection)]) * 1000)
+
+        @event.listens_for(engine, "checkin")
         def checkin(connection: Any, _: object) -> None:
             if (at := begun.pop(id(connection), None)) is not None:
                 self.took_ms.append((time.perf_counter() - at) * 1000)
 
 
-def leave_a_day(now_ms: int) -> None:
-    """Write what is to be tidied, without what would tidy it."""
+def leave(now_ms: int, hours_left: int) -> None:
+    """Write what is to be tidied."""
     dice, path, timing = random.Random(7), f"{_DATA.name}/seamwatch.db", Timing()
     last, kept = now_ms // HOUR_MS - 1, Retention()
     bodies, hours = [], []
@@ -88,24 +100,24 @@ def leave_a_day(now_ms: int) -> None:
         connection.executemany(
             "INSERT INTO check_log (due_ms, monitor_id, region, body) VALUES (?, ?, 0, ?)",
             (
-                ((last - A_DAY) * HOUR_MS + minute * 60_000 + one * 60_000 // OF, one + 1, dice.choice(bodies))
-                for minute in range((A_DAY + 1) * 60)
+                ((last - hours_left) * HOUR_MS + minute * 60_000 + one * 60_000 // OF, one + 1, dice.choice(bodies))
+                for minute in range((hours_left + 1) * 60)
                 for one in range(OF)
             ),
         )
-        for hour in range(last - A_DAY, last + 1):
+        for hour in range(last - hours_left, last + 1):
             rows = [(one + 1, *dice.choice(hours)) for one in range(OF)]
             connection.executemany(
                 "INSERT INTO check_chunk (hour, monitor_id, region, body) VALUES (?, ?, 0, ?)",
-                ((hour - kept.chunk_hours - A_DAY, one, chunk) for one, chunk, _ in rows),
+                ((hour - kept.chunk_hours - hours_left, one, chunk) for one, chunk, _ in rows),
             )
             connection.executemany(
                 f"INSERT INTO check_hour (hour, monitor_id, {counts}) VALUES (?, ?, 0, 60, 0, 0, 0, 0, 0, 0, ?)",
-                ((hour - kept.hour_hours - A_DAY, one, packed) for one, _, packed in rows),
+                ((hour - kept.hour_hours - hours_left, one, packed) for one, _, packed in rows),
             )
         connection.executemany(
             f"INSERT INTO check_day (day, monitor_id, {counts}) VALUES (?, ?, 0, 1440, 0, 0, 0, 0, 0, 0, ?)",
-            ((last // A_DAY - kept.day_days - 1, one + 1, dice.choice(hours)[1]) for one in range(OF)),
+            ((last // 24 - kept.day_days - 1, one + 1, dice.choice(hours)[1]) for one in range(OF)),
         )
 
 
@@ -115,12 +127,12 @@ def counted() -> str:
         return ", ".join(f"{table} {connection.execute(f'SELECT count(*) FROM {table}').fetchone()[0]}" for table in tables)
 
 
-async def measure(monitors: int, interval_s: int, seconds: int, url: str) -> None:
+async def measure(monitors: int, interval_s: int, seconds: int, hours: int, url: str) -> None:
     await fill(monitors, interval_s, url)
     now_ms = int(time.time() * 1000)
-    await asyncio.to_thread(leave_a_day, now_ms)
+    await asyncio.to_thread(leave, now_ms, hours)
     await engine_state.begin(now_ms)
-    await engine_state.sealed(now_ms // HOUR_MS - A_DAY - 2)
+    await engine_state.sealed(now_ms // HOUR_MS - hours - 2)
     before, held, writes = counted(), Held(), Writes()
     async with Net(AddressPolicy("private"), user_agent="bench", max_total=4096, max_per_host=30) as net:
         engine = Engine(net, net)
@@ -131,19 +143,21 @@ async def measure(monitors: int, interval_s: int, seconds: int, url: str) -> Non
             engine.stats.delays_ms = type(engine.stats.delays_ms)(maxlen=None)
             held.longest_ms = 0.0
             writes.took_ms.clear()
+            writes.waited_ms.clear()
             begun_s, cpu_s = time.monotonic(), time.process_time()
             if name == "without housekeeping":
                 await asyncio.sleep(seconds)
             else:
                 await engine._housekeeper.look()
             cpu_s, passed_s = time.process_time() - cpu_s, time.monotonic() - begun_s
-            delays, took = sorted(engine.stats.delays_ms), sorted(writes.took_ms)
+            delays, took, waited = sorted(engine.stats.delays_ms), sorted(writes.took_ms), sorted(writes.waited_ms)
             print(
                 f"{name}: {len(delays)} checks in {passed_s:.0f} s, {cpu_s / passed_s:.0%} of a core\n"
                 f"  began after they were due: p50 {delays[len(delays) // 2]} ms, p99 {delays[len(delays) * 99 // 100]} ms,"
                 f" most {delays[-1]} ms\n"
                 f"  longest hold of the loop {held.longest_ms:.1f} ms CPU;"
-                f" {len(took)} writing transactions: p99 {took[len(took) * 99 // 100]:.1f} ms, longest {took[-1]:.1f} ms",
+                f" {len(took)} writing transactions waited p99 {waited[len(waited) * 99 // 100]:.1f} ms, at most {waited[-1]:.1f} ms,"
+                f" and took p99 {took[len(took) * 99 // 100]:.1f} ms, at most {took[-1]:.1f} ms",
                 flush=True,
             )
         for task in works:
@@ -159,9 +173,9 @@ def main() -> None:
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     target = multiprocessing.get_context("fork").Process(target=serve, args=(listening,), daemon=True)
     target.start()
-    monitors, interval_s, seconds = [*map(int, sys.argv[1:]), *(1000, 20, 60)[len(sys.argv) - 1 :]]
+    monitors, interval_s, seconds, hours = [*map(int, sys.argv[1:]), *(1000, 20, 60, HOURS)[len(sys.argv) - 1 :]]
     try:
-        asyncio.run(measure(monitors, interval_s, seconds, url))
+        asyncio.run(measure(monitors, interval_s, seconds, hours, url))
     finally:
         target.terminate()
 
