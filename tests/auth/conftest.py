@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import pytest_asyncio
+import trustme
 
 from app import web
 from app.services import rates, sessions
@@ -32,9 +33,20 @@ def forger() -> Iterator[Forger]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def one_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One trusted root. Providers here speak plain HTTP, and each of their many clients would read all the roots there are."""
+    path = tmp_path_factory.mktemp("roots") / "root.pem"
+    trustme.CA().cert_pem.write_to_path(path)
+    return path
+
+
 @pytest_asyncio.fixture
-async def configured(database: Path, configure: pytest.MonkeyPatch, github: GitHub, forger: Forger) -> AsyncIterator[pytest.MonkeyPatch]:
+async def configured(
+    database: Path, configure: pytest.MonkeyPatch, github: GitHub, forger: Forger, one_root: Path
+) -> AsyncIterator[pytest.MonkeyPatch]:
     """Settings with GitHub (the stand-in) and one OpenID provider (the forger); anybody may join."""
+    configure.setenv("SSL_CERT_FILE", str(one_root))
     for name in ("GITHUB", "OIDC_FORGER"):
         configure.setenv(f"SEAMWATCH_{name}_CLIENT_ID", CLIENT_ID)
         configure.setenv(f"SEAMWATCH_{name}_CLIENT_SECRET", CLIENT_SECRET)
