@@ -1,7 +1,7 @@
 """How every monitor stands right now, in this process: what the engine found last, for pages that are open.
 
 The engine writes here what each check found, before the database has it; pages read cells from here and follow what changes. What
-is told reaches open pages at most five times a second.
+is told reaches open pages at most four times a second; who follows need not wait as well.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from app.core.cell import Cell
 from app.live import Subscription, live
 from app.services.access import Action, Actor, require
 
-SPACING_S = 0.2  # between two messages about one workspace
+SPACING_S = 0.25  # between two messages about one workspace
 _GATHER_S = 0.03  # what is found within it goes in one message
 _MAX_FINDINGS = 30  # kept of one monitor: as many as a request can assert
 

@@ -41,8 +41,7 @@ from app.state.notice import done, refused
 from app.state.session import actor_of
 from app.state.shown import sign_in_path
 
-_PUSH_S = 0.25  # at most four pushes a second
-_WAIT_S = 5.0  # how often a page that hears nothing looks whether it is still open
+_WAIT_S = 5.0  # how often a page that hears nothing of its monitor looks whether it is still open
 _CHART_S = 15.0  # how often charts and tiles are read again while results come
 _TILED: tuple[monitor_history.Window, ...] = ("30d", "24h", "1h")
 _BY_NAME: dict[str, monitor_history.Window] = {window: window for window in WINDOWS}
@@ -242,15 +241,18 @@ class MonitorState(rx.State):
             async with board.follow(actor) as follower:
                 async with self:
                     self.live = True
+                looked_s = time.monotonic()
                 while True:
                     changed = await follower.next(_WAIT_S)
+                    if (not changed or monitor_id not in changed) and time.monotonic() < looked_s + _WAIT_S:
+                        continue  # most of what is told is of others: only its own waits for the state
+                    looked_s = time.monotonic()
                     async with self:
                         if not self._is_open(monitor_id) or await actor_of(self) is None:
                             self.live = False
                             break
                         if changed and monitor_id in changed:
                             await self._renew(changed[monitor_id])
-                    await asyncio.sleep(_PUSH_S if changed else 0)
         except SeamwatchError:  # signed out just now: the next event leads to the sign-in
             return
 

@@ -1,6 +1,5 @@
 """The overview and the list of monitors: one page of rows, chosen by the address, and what is wrong now; kept up while it is open."""
 
-import asyncio
 import time
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,6 @@ from app.state.shared_reads import SharedReads
 from app.state.shown import counted, sign_in_path
 
 _MAX_TEXT = 200
-PUSH_S = 0.25  # at most four pushes a second
 SETTLED_S = 0.4  # after a check: the board has it at once, the database and its incident a moment later
 REREAD_S = 1.0  # at most so often are the rows read anew because something turned
 LOOK_S = 30.0  # and so often they are when nothing did: others add, pause and delete
@@ -188,7 +186,7 @@ class OverviewState(rx.State):
                 while True:
                     due = max(turned_at + SETTLED_S, read_at + REREAD_S) if turned_at else read_at + LOOK_S
                     told = await feed.next(max(0.0, due - time.monotonic()))
-                    pushed_at = time.monotonic()
+                    told_at = time.monotonic()
                     if told:
                         seen, turned = compare(cells._rows, told)
                         if seen:  # most of what is told is not in view: only what is waits for the state
@@ -198,12 +196,11 @@ class OverviewState(rx.State):
                                 cells = await self.get_state(CellsState)
                                 turned = renew(cells, told) or turned
                         if turned:
-                            turned_at = turned_at or pushed_at
+                            turned_at = turned_at or told_at
                     if time.monotonic() >= due:
                         if not await self._again(actor, path, turned_at + SETTLED_S / 2 if turned_at else time.monotonic() - LOOK_S / 2):
                             return
                         turned_at, read_at = 0.0, time.monotonic()
-                    await asyncio.sleep(max(0.0, pushed_at + PUSH_S - time.monotonic()))
         except SeamwatchError:  # the session ended, or the database does not answer: what is clicked next says so
             return
 

@@ -24,7 +24,7 @@ PATH = "/overview"
 
 @pytest_asyncio.fixture
 async def product(database: object, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Product]:
-    for name in ("PUSH_S", "SETTLED_S", "REREAD_S"):
+    for name in ("SETTLED_S", "REREAD_S"):
         monkeypatch.setattr(overview, name, 0.01)
     monkeypatch.setattr(overview, "LOOK_S", 3600.0)
     monkeypatch.setattr(bulk, "_UNDO_S", 3600)
