@@ -294,6 +294,8 @@ def _holds(assertion: Assertion, found: Any) -> bool:
 
 def plain(found: Any) -> str:
     """Return a value as people write it: texts bare, the rest as JSON."""
+    if type(found) is int:  # a status, most of the time
+        return str(found)
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
