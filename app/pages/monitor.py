@@ -9,21 +9,21 @@ from reflex_components_core.core.banner import has_connection_errors
 from app.components.bars import Address, ago, cells, check_bars, status
 from app.components.button import button, link_button
 from app.components.card import card, pad
-from app.components.chart import latency_chart, phase_legend, phases_chart
 from app.components.code import code_block
 from app.components.confirm import confirmation
 from app.components.empty import empty
-from app.components.field import checkbox
 from app.components.icons import glyph, icon
 from app.components.notice import notice
 from app.components.panel_error import note, panel_error
-from app.components.run import findings, run_body
+from app.components.run import findings
 from app.components.shell import Crumb, app_shell, closes, favicon, opens, popover
 from app.components.skeleton import skeleton_rows
 from app.components.status import live_dot
 from app.components.table import head, table
+from app.pages.monitor_latency import latency, phases
+from app.pages.monitor_results import results
 from app.state.monitor import MonitorState
-from app.state.monitor_view import WINDOW_WORDS, CallView, ChartRow, Example, IncidentView, ResultView, Rule
+from app.state.monitor_view import CallView, Example, IncidentView, Rule
 
 _State = MonitorState
 _MENU = "monitor-menu"
@@ -175,8 +175,8 @@ def _monitor() -> rx.Component:
         _tiles(),
         rx.el.div(
             rx.el.div(
-                rx.cond(is_heartbeat, rx.fragment(_heartbeat(), _calls()), rx.fragment(_latency(), _phases())),
-                _results(),
+                rx.cond(is_heartbeat, rx.fragment(_heartbeat(), _calls()), rx.fragment(latency(), phases())),
+                results(),
                 class_name="stack",
             ),
             rx.el.div(rx.cond(is_heartbeat, None, _findings()), _incidents(), _rules(), _notes(), class_name="stack side-col"),
@@ -247,150 +247,6 @@ def _tiles() -> rx.Component:
             rx.el.dd(rx.el.span(rx.cond(_State.checking, "checking now", ""), role="status"), class_name="s f"),
         ),
         class_name="kpi",
-    )
-
-
-def _windows() -> rx.Component:
-    buttons = [
-        rx.el.button(words, type="button", aria_pressed=_State.window == window, on_click=_State.choose_window(window))
-        for window, words in WINDOW_WORDS.items()
-    ]
-    return rx.el.div(*buttons, role="group", aria_label="Span", class_name="seg")
-
-
-def _latency() -> rx.Component:
-    latency = _State.latency
-    chart = rx.cond(
-        latency.known,
-        latency_chart(latency.wide, latency.phone, latency.said),
-        rx.el.div("Nothing answered in this span.", class_name="empty short"),
-    )
-    as_table = button(
-        rx.cond(_State.as_table, "Show as chart", "Show as table"), kind="text", on_click=_State.toggle_table, aria_expanded=_State.as_table
-    )
-    shown = rx.cond(_State.as_table, _chart_table(), pad(chart))
-    return card(
-        "Latency",
-        rx.cond(_State.charts_error != "", panel_error("The chart could not be read.", _State.charts_error, on_retry=_State.retry), shown),
-        rx.cond(latency.known, rx.el.footer(rx.el.span(latency.said, class_name="grow"), as_table)),
-        aside=latency.bucket,
-        tools=(_windows(),),
-    )
-
-
-def _chart_table() -> rx.Component:
-    def row(one: ObjectVar[ChartRow]) -> rx.Component:
-        return rx.el.tr(
-            rx.el.th(rx.el.time(one.time, date_time=one.at), scope="row", class_name="mono"),
-            rx.el.td(one.p50, class_name="num mono"),
-            rx.el.td(one.p95, class_name="num mono"),
-            rx.el.td(one.p99, class_name="num mono"),
-            key=one.at,
-        )
-
-    return rx.el.div(
-        table(
-            head("From, UTC", ("p50, ms", "num"), ("p95, ms", "num"), ("p99, ms", "num")),
-            rx.el.tbody(rx.foreach(_State.latency.rows.to(list[ChartRow]), row)),
-            label="Latency as a table, newest first",
-        ),
-        class_name="chart-table",
-    )
-
-
-def _phases() -> rx.Component:
-    latency = _State.latency
-    return rx.cond(
-        latency.phased,
-        card(
-            "Phases",
-            pad(phases_chart(latency.phases_wide, latency.phases_phone, latency.phases_said)),
-            aside="ms, median",
-            tools=(phase_legend(),),
-        ),
-    )
-
-
-# Results.
-
-
-def _result(row: ObjectVar[ResultView]) -> rx.Component:
-    is_open = _State.opened == row.due
-    when = rx.el.time(row.time, date_time=row.at, class_name="mono s nw")
-    return rx.fragment(
-        rx.el.tr(
-            rx.el.td(when),
-            rx.el.td(
-                rx.el.span(glyph(row.glyph), row.word, class_name=f"st c-{row.glyph}"),
-                rx.foreach(row.marks.to(list[str]), lambda mark: rx.el.span(mark, class_name="tag")),
-            ),
-            rx.el.td(row.code, class_name="num mono s"),
-            rx.el.td(row.ms, class_name="num mono s"),
-            rx.el.td(rx.el.span(row.note, class_name="clamp any"), class_name="s m desk"),
-            rx.el.td(
-                rx.cond(
-                    row.has_detail,
-                    button(
-                        icon("down", small=True), kind="ghost", size="sm", aria_expanded=is_open, on_click=_State.toggle_result(row.due),
-                        aria_label=f"What was exchanged at {row.time}", class_name="turning",
-                    ),
-                ),
-                class_name="act-col",
-            ),
-            class_name=rx.cond(is_open, "sel", ""),
-        ),
-        rx.cond(
-            is_open,
-            rx.el.tr(
-                rx.el.td(
-                    rx.cond(
-                        _State.run_error != "",
-                        note(_State.run_error, role="alert"),
-                        rx.cond(_State.run.glyph != "", run_body(_State.run, "result"), skeleton_rows("Loading the exchange", 3)),
-                    ),
-                    col_span=6,
-                ),
-                class_name="detail-row",
-            ),
-        ),
-        key=row.due,
-    )  # fmt: skip
-
-
-def _results() -> rx.Component:
-    columns = head("Due, UTC", "Status", ("Answer", "num"), ("ms", "num"), ("Longest phase, or why", "desk"), ("Details", "vh act-col"))
-    nothing = rx.cond(
-        _State.only_failures,
-        empty("No failed check", "Of those that are kept one by one, none failed."),
-        rx.cond(_State.paused, empty("No check yet", "It is paused."), empty("No check yet", "The first one runs within a minute.")),
-    )
-    shown = rx.cond(
-        _State.results.length() > 0,
-        table(columns, rx.el.tbody(rx.foreach(_State.results, _result)), label="Results, newest first", class_name="results"),
-        nothing,
-    )
-    return card(
-        "Results",
-        rx.cond(
-            _State.results_error != "",
-            panel_error("Results could not be read.", _State.results_error, on_retry=_State.retry),
-            shown,
-        ),
-        rx.cond(
-            _State.more | (_State.page > 1),
-            rx.el.footer(
-                rx.el.span("Newest first", class_name="grow"),
-                rx.el.nav(
-                    button("Newer", size="sm", on_click=_State.turn(-1), disabled=_State.page <= 1),
-                    rx.el.span("Page ", _State.page, class_name="f nw"),
-                    button("Older", size="sm", on_click=_State.turn(1), disabled=~_State.more),
-                    aria_label="Pages of results",
-                    class_name="row",
-                ),
-            ),
-        ),
-        tools=(checkbox("Only failures", default_checked=_State.only_failures, on_change=_State.set_only_failures),),
-        id="results",
     )
 
 
