@@ -75,9 +75,10 @@ class NameServer(asyncio.DatagramProtocol):
 async def server() -> AsyncIterator[NameServer]:
     loop = asyncio.get_running_loop()
     made = NameServer()
-    transport, _ = await loop.create_datagram_endpoint(lambda: made, ("127.0.0.1", 0))
-    made.port = transport.get_extra_info("sockname")[1]
-    listener = await asyncio.start_server(made.talk, "127.0.0.1", made.port)
+    # TCP first: of its ports many are in use at any moment, of UDP's hardly one.
+    listener = await asyncio.start_server(made.talk, "127.0.0.1", 0)
+    made.port = listener.sockets[0].getsockname()[1]
+    transport, _ = await loop.create_datagram_endpoint(lambda: made, ("127.0.0.1", made.port))
     yield made
     listener.close()
     transport.close()

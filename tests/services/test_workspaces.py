@@ -509,4 +509,4 @@ async def test_editors_and_viewers_change_nothing_of_the_workspace(alice: Actor,
     for use in (workspaces.change(member, name="X"), workspaces.transfer(member, member.user_public_id), workspaces.delete(member, "X")):
         with pytest.raises(Forbidden):
             await use
-    assert timedelta(0) <= now() - (await workspaces.details(member)).created_at < timedelta(minutes=5)
+    assert timedelta(0) <= now() - (await workspaces.details(member)).created_at < timedelta(hours=1)  # the cast is made once a run
