@@ -58,7 +58,9 @@ class PinBoard extends HTMLElement {
     }
     const status = document.createElement("p");
     status.setAttribute("role", "status");
-    this.replaceChildren(list, ...(this.dataset.user ? [this.form()] : []), status);
+    // The same form each time: what is typed while the cards are read anew stays.
+    const form = this.querySelector("form") ?? (this.dataset.user ? this.form() : "");
+    this.replaceChildren(list, form, status);
   }
 
   form() {
@@ -66,7 +68,7 @@ class PinBoard extends HTMLElement {
     form.innerHTML = '<label>New card <input name="text" required maxlength="200"></label><button>Pin</button>';
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.add(form.elements.text.value).catch((error) => this.explain(error));
+      this.add(form.elements.text.value).then(() => form.reset(), (error) => this.explain(error));
     });
     return form;
   }
