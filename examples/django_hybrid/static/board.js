@@ -56,11 +56,15 @@ class PinBoard extends HTMLElement {
       }
       list.append(item);
     }
-    const status = document.createElement("p");
-    status.setAttribute("role", "status");
-    // The same form each time: what is typed while the cards are read anew stays.
-    const form = this.querySelector("form") ?? (this.dataset.user ? this.form() : "");
-    this.replaceChildren(list, form, status);
+    if (this.list) {
+      this.list.replaceWith(list); // the list alone: what is typed meanwhile stays, and a click on its way arrives
+      this.explain({ message: "" });
+    } else {
+      const status = document.createElement("p");
+      status.setAttribute("role", "status");
+      this.replaceChildren(list, ...(this.dataset.user ? [this.form()] : []), status);
+    }
+    this.list = list;
   }
 
   form() {
