@@ -1,8 +1,8 @@
 """The dashboard with 10,000 monitors and 90 days of rollups, against one with 100, in one server.
 
 Both are workspaces of one database. In a real Chromium: first rows after a load in a fresh profile, bytes over the socket until then,
-a search from the last key to its rows, a pause from the click to the row that shows it, a form from Save to the page with the new name.
-The bare limit beside the first rows is an empty page of the same server. Run: python -m bench.dashboard
+a search from the last key to its rows, a pause from the click to the row that shows it. The bare limit beside the first rows is an
+empty page of the same server. Run: python -m bench.dashboard
 """
 
 import asyncio
@@ -161,8 +161,6 @@ def measure(browser: Browser, secret: str, loads: list[tuple[float, float]]) -> 
         "search answered, ms (no debounce)": 0.0,
         "paused and shown, ms": statistics.median(pause(page) for _ in range(RUNS)),
     }
-    edit = f"{page.locator('a.open').first.get_attribute('href')}/edit"
-    found["edited, saved and shown, ms"] = statistics.median(save(page, edit, number) for number in range(RUNS))
     found["search answered, ms (no debounce)"] = found["search, ms"] - 120
     context.close()
     return found
@@ -226,17 +224,6 @@ def pause(page: Page) -> float:
     page.get_by_role("button", name="Pause").wait_for()
     click = "[...document.querySelectorAll('button')].find(one => one.textContent === 'Pause').click()"
     timed = _TIMED.format(met="document.querySelector('td .c-paused')")
-    return float(page.evaluate(f"() => {{ const took = ({timed})(); {click}; return took; }}"))
-
-
-def save(page: Page, edit: str, number: int) -> float:
-    """Return ms from the click on Save in a monitor's form to its page that shows its new name."""
-    page.goto(f"{URL}{edit}")
-    name = f"Renamed {number}"
-    page.get_by_label("Name", exact=True).fill(name)
-    page.wait_for_timeout(600)
-    click = "[...document.querySelectorAll('button')].find(one => one.textContent.includes('Save')).click()"
-    timed = _TIMED.format(met=f"!location.pathname.includes('/edit') && document.querySelector('h1')?.textContent.includes('{name}')")
     return float(page.evaluate(f"() => {{ const took = ({timed})(); {click}; return took; }}"))
 
 
