@@ -24,7 +24,6 @@ from app.services.names import is_public_id
 
 _MAX_NAME_CHARS = 64
 _OF_AUTH = {"basic": "password", "bearer": "token", "client_credentials": "client_secret", "mtls": "key"}
-# The scheme of an Authorization header stays readable, and the secret is found alone in what a server sends back.
 _OF_ADDRESS = frozenset({"url", "page_url", "api_url", "openapi_url", "token_url", "issuer"})
 # Parameters of an address whose value is a secret whatever it is: "token", "X-Amz-Signature", "accessToken", "api_key".
 _PARAMETER = re.compile(
@@ -35,6 +34,7 @@ _PARAMETER = re.compile(
 # And those that are called alike and often hold something else, which is short: "key=name".
 _PERHAPS = re.compile(r"(?:[\w-]*[_-])?(?:key|auth|sid|session(?:_?id)?|code)", re.I)
 _MIN_CHARS = 12
+# The scheme of an Authorization header stays readable, and the secret is found alone in what a server sends back.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9-]*\s+)(?=\S)")
 
 

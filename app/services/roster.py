@@ -210,11 +210,13 @@ async def _followed(db: AsyncSession, workspace_id: int, roster: Roster, stamps:
     gone = {row_id for row_id, _, deleted in changed if deleted and row_id in stamps}
     wanted = [row_id for row_id, stamp, deleted in changed if not deleted and stamps.get(row_id) != stamp]
     fresh: list[Listed] = []
+    seen: dict[int, object] = {}  # until all is read: who is cancelled in between must not have marked anything as known
     for start in range(0, len(wanted), _AT_ONCE):
         which = {"workspace_id": workspace_id, "ids": wanted[start : start + _AT_ONCE]}
         rows = (await connection.execute(_SOME_ROWS, which)).all()
         tags = (await connection.execute(_SOME_TAGS, which)).all()
-        fresh += await _listed(rows, tags, stamps)
+        fresh += await _listed(rows, tags, seen)
+    stamps.update(seen)
     fresh = [row for row in fresh if roster.by_id.get(row.id) != row]
     for row_id in gone:
         del stamps[row_id]

@@ -1,5 +1,6 @@
 """The roster follows what anybody changes, without reading everything again."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -69,6 +70,27 @@ async def test_what_was_written_seconds_ago_and_committed_since_is_found(cast: C
         await session.exec(update(Monitor).where(this).values(name="late", changed_at=now() - timedelta(seconds=8)))
     await monitors.pause(cast.bob, await made(cast, "z"))
     assert names(await read(cast)) == ["late", "z"]
+
+
+async def test_what_a_cancelled_read_saw_is_found_by_the_next(cast: Cast, monkeypatch: pytest.MonkeyPatch):
+    ids = await made(cast, "a", "b")
+    await read(cast)
+    for public_id, name in zip(ids, ("c", "d"), strict=True):
+        await monitors.change(cast.bob, public_id, replace(PAGE, name=name))
+    listed, calls = roster._listed, 0
+
+    async def cancelled_at_the_second(*args: Any) -> list[roster.Listed]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise asyncio.CancelledError
+        return await listed(*args)
+
+    monkeypatch.setattr(roster, "_AT_ONCE", 1)
+    monkeypatch.setattr(roster, "_listed", cancelled_at_the_second)
+    with pytest.raises(asyncio.CancelledError):
+        await read(cast)
+    assert names(await read(cast)) == ["c", "d"]
 
 
 async def test_all_is_read_anew_from_time_to_time(cast: Cast, monkeypatch: pytest.MonkeyPatch):
