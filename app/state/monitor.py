@@ -152,7 +152,7 @@ class MonitorState(rx.State):
         await self._read_charts()
         return MonitorState.follow
 
-    def _show(self, detail: MonitorDetail) -> None:
+    def _show_draft(self, detail: MonitorDetail) -> None:
         draft = detail.draft
         try:
             check = checks.parse(Kind(draft.kind), draft.check)
@@ -162,11 +162,14 @@ class MonitorState(rx.State):
         self.name, self.kind, self.notes, self.tags = draft.name, draft.kind, draft.notes, list(draft.tags)
         self.address = described.address(check) if check is not None else ""
         self.line = address_line(check, detail)
+
+    def _show(self, detail: MonitorDetail) -> None:
+        self._show_draft(detail)
         self.paused, self.may_change = detail.paused_at is not None, detail.may_change
         self.incident = detail.incident.text or "It failed." if detail.incident else ""
         self.worse = detail.worse
         self.heartbeat_url = detail.heartbeat_url
-        cron = str(draft.check.get("cron") or "") if draft.kind == Kind.HEARTBEAT else ""
+        cron = str(detail.draft.check.get("cron") or "") if self.kind == Kind.HEARTBEAT else ""
         self.examples = examples(detail.heartbeat_url, cron) if detail.heartbeat_url else []
         self._take_cell(detail.cell.text)
 
@@ -417,3 +420,10 @@ class MonitorState(rx.State):
         except SeamwatchError as error:
             return refused(error, self._path())
         return [await self._read(), done(f"{self.name} is watched again.")]
+
+
+def show_changed(state: MonitorState, detail: MonitorDetail) -> None:
+    """Show what a form has just written, so that the page it leads back to opens with it and not with what it showed before."""
+    if state.view == "monitor" and state.monitor_id == detail.id:
+        state._show_draft(detail)
+        state._take_cell(state.cell)

@@ -19,6 +19,7 @@ from app.state.form_fields import Repeated, Sections
 from app.state.form_values import Form, add_row, blame, collect, fill, take
 from app.state.form_view import CardView, find_rows, first_wrong, view
 from app.state.gate import internal, signed_in
+from app.state.monitor import MonitorState, show_changed
 from app.state.monitor_json import hide, reveal
 from app.state.monitor_kinds import KINDS
 from app.state.monitor_sections import sections_of, suggested_name
@@ -327,6 +328,7 @@ class MonitorFormState(rx.State):
         wanted = replace(monitor_form.partial(monitor_form.defaults(self.kind), draft), kind=self.kind)
         if self.editing:
             saved = await monitors.change(actor, self.monitor_id, wanted)
+            show_changed(await self.get_state(MonitorState), saved)
         else:
             saved = await monitors.create(actor, wanted)
         self.saved = True
