@@ -226,7 +226,7 @@ async def cold(monitors: int, interval_s: int, url: str) -> None:
         works = [asyncio.create_task(work()) for work in engine.works().values()]  # pyright: ignore[reportArgumentType]
         while True:
             await asyncio.sleep(0.1)
-            held = engine._held.values()
+            held = engine._watchlist.held.values()
             if len(held) == monitors and all(one.newest is not None for one in held):
                 break
         took_s = time.monotonic() - begun_s

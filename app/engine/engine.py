@@ -1,38 +1,32 @@
 """The engine of monitors: what is due is claimed, checked, judged and handed on to be stored.
 
-It holds every active monitor in memory, with how it stands, and is the only one who writes that. What it holds follows from the
-database: after a crash it is loaded anew, and votes that were not stored are cast again by later checks.
+What it holds in memory follows from the database: after a crash it is loaded anew, and votes that were not stored are cast again by
+later checks.
 """
 
 import asyncio
 import gc
 import heapq
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from app.core import kept_detail
-from app.core.cell import Cell
-from app.core.checked import Checked
 from app.core.checks import Kind
-from app.core.incident import Outcome, Standing, State, decide
-from app.core.results import Result
-from app.core.timetable import Timetable
+from app.core.incident import Outcome, Standing
 from app.engine.clock import Clock
 from app.engine.guard import Anchors, Guard, Meter
 from app.engine.housekeeper import Housekeeper
-from app.engine.recorder import EVERY_S, GATHER_S, TURNED_S, Recorder
+from app.engine.recorder import Recorder
 from app.engine.runner import Runner
 from app.engine.stats import Stats
 from app.engine.tasks import Batches, Ticket
+from app.engine.watchlist import Watchlist
 from app.net import Net
 from app.services import board, engine_orders, engine_state, heartbeat_calls, watched
-from app.services.board import Latest
 from app.services.engine_orders import Order
 from app.services.engine_state import Report, Span
-from app.services.settling import Settled
-from app.services.watched import Watched, Window
+from app.services.watched import Watched
 
 logger = logging.getLogger(__name__)
 
@@ -49,24 +43,6 @@ CATCH_UP_MS = 60_000  # over which those are spread
 SOON_MS, SOON_MANY_MS = 5_000, 60_000
 FEW = 50
 _FAILED = (Outcome.DOWN, Outcome.UNREACHABLE)
-_DETAILS_IN_A_ROW = 3  # of a failure that lasts: then one each so often
-_DETAIL_EVERY_MS = 600_000
-
-
-@dataclass(slots=True, eq=False)
-class _Held:
-    """One monitor, and what is known of it beside its row."""
-
-    watched: Watched
-    stored: State  # as the database has it
-    baseline: str  # what it remembers, as the database has it
-    windows: tuple[Window, ...] | None = None  # that are for it; None: not looked up yet
-    newest: Outcome | None = None  # what its last check found
-    newest_s: float = float("-inf")  # when that began (monotonic)
-    undecided: int = 0  # decisions that are not stored yet
-    failures: int = 0  # in a row
-    detail_ms: int = 0  # when the last failure whose exchanges are kept was due
-    version: int = 0  # another once a check that is under way would be about something else
 
 
 @dataclass(slots=True, eq=False)
@@ -92,10 +68,7 @@ class Engine:
     ) -> None:
         self._clock = clock or Clock()
         self._region = region
-        self._held: dict[int, _Held] = {}
-        self._windows: tuple[Window, ...] = ()
         self._gaps: list[Span] = []
-        self._timetable = Timetable()
         self._beside: list[tuple[int, int]] = []  # heap of (when, monitor): checks beside the timetable
         self._running: dict[int, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # batches under way
@@ -105,10 +78,13 @@ class Engine:
         self.stats = Stats()
         self.meter = Meter(self._clock, self._jumped)
         self.guard = Guard(self.meter, Anchors(anchor_net, anchors, self._clock), self._clock)
-        self.recorder = Recorder(self._clock, self._progress, self._stored, self._refused, region=region)
+        self.recorder = Recorder(
+            self._clock, self._progress, lambda batch, gone: self._watchlist.stored(batch, gone), self._refused, region=region
+        )
+        self._watchlist = Watchlist(self._clock, self.recorder, region=region)
         self._runner = Runner(net, self.guard, self._clock, self._parent_down, self._deaf)
         self._batches = Batches(self._run_batch)
-        self._housekeeper = Housekeeper(self._clock, lambda: self._held.keys(), region=region)
+        self._housekeeper = Housekeeper(self._clock, lambda: self._watchlist.held.keys(), region=region)
 
     def works(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what is to be run for ever, by name."""
@@ -131,7 +107,7 @@ class Engine:
     async def close(self) -> None:
         """End the checks under way, store what waits, and end. The works were cancelled before."""
         self._closed = True
-        self._held.clear()  # what ends now says nothing about anybody
+        self._watchlist.held.clear()  # what ends now says nothing about anybody
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -143,12 +119,12 @@ class Engine:
         now_ms = self._clock.now_ms
         delays = sorted(self.stats.delays_ms)
         return Report(
-            monitors=len(self._held),
+            monitors=len(self._watchlist.held),
             running=len(self._running),
             checks_per_s=self.stats.per_second(now_ms),
             late_share=self.stats.late_share(now_ms),
             delay_p99_ms=delays[len(delays) * 99 // 100] if delays else 0,
-            overdue_ms=max(0, now_ms - (self._timetable.next_ms or now_ms)),
+            overdue_ms=max(0, now_ms - (self._watchlist.timetable.next_ms or now_ms)),
             lag_p50_ms=p50_ms,
             lag_p99_ms=p99_ms,
             anchors=self.guard.anchors.state,
@@ -174,71 +150,15 @@ class Engine:
                 self._catch_up(missed_since_ms, now_ms)
             self._begun = True
 
-    async def _reload(self, since: datetime | None = None, ids: Iterable[int] | None = None) -> None:
+    async def _reload(self, since: datetime | None = None, ids: Collection[int] | None = None) -> None:
         """Read monitors and maintenance windows anew: all, or those that changed."""
-        wanted = None if ids is None else list(ids)
-        # What a poll finds was mostly heard of before; what somebody names is read whatever we know of it.
-        known = {} if since is None else {monitor_id: held.watched.changed_at for monitor_id, held in self._held.items()}
         # Nothing is stored meanwhile, so that what is read is compared with what was stored before.
         async with self.recorder.still() as stored:
             if not stored and self._begun:
                 return  # the database refuses; the next look finds the same
-            await self._read_windows()
-            anew: list[int] = []
-            async for some in watched.load(since, wanted, known):
-                anew += [monitor.id for monitor in some if self._take(monitor)]
-                await asyncio.sleep(0)
+            anew = await self._watchlist.read(since, ids)
         self._check_first(anew)
         self._wake.set()
-
-    def _take(self, monitor: Watched) -> bool:
-        """Hold a monitor as its row has it now. How it stands is ours, unless somebody set it anew: who paused it, say.
-
-        Returns:
-            Whether it was never checked since it was made or resumed.
-        """
-        if not monitor.active:
-            self._drop(monitor.id)
-            return False
-        held, begins = self._held.get(monitor.id), False
-        if held is None:
-            self._held[monitor.id] = _Held(monitor, monitor.state, monitor.remembered)
-            begins = _never_checked(monitor)
-            board.put(monitor.id, Cell(monitor.state.standing.value, _seconds(monitor.state.since)))
-        else:
-            before = held.watched
-            rebased = monitor.remembered != held.baseline  # somebody took what was found as the new normal
-            held.baseline = monitor.remembered
-            if (monitor.state.standing, monitor.state.since) == (held.stored.standing, held.stored.since):
-                monitor.state, monitor.unknown_since = before.state, before.unknown_since
-                if not rebased:
-                    monitor.remembered = before.remembered
-            else:
-                held.stored = monitor.state
-                held.undecided = 0
-                held.version += 1
-                self.recorder.discard_decisions(monitor.id)
-                begins = monitor.state == State()
-            if rebased or (before.check, before.upside_down) != (monitor.check, monitor.upside_down):
-                held.version += 1
-            if before.check != monitor.check:
-                monitor.remembered = ""  # it was about something else
-            held.watched, held.windows = monitor, None
-        watched.forget_secrets(monitor.workspace_id)
-        self._timetable.put(monitor.id, monitor.interval_ms, monitor.phase_ms, self._clock.now_ms)
-        return begins
-
-    def _drop(self, monitor_id: int) -> None:
-        if self._held.pop(monitor_id, None) is not None:
-            self._timetable.remove(monitor_id)
-            board.drop([monitor_id])
-
-    async def _read_windows(self) -> None:
-        windows = await watched.windows()
-        if windows != self._windows:
-            self._windows = windows
-            for held in self._held.values():
-                held.windows = None
 
     async def _obey(self) -> None:
         """Do what people's changes ask for, and look at what changed in case nobody said so."""
@@ -266,23 +186,19 @@ class Engine:
         if order.do == "changed":
             await self._reload(ids=order.ids)
         elif order.do == "maintenance":
-            await self._read_windows()
+            await self._watchlist.read_windows()
         elif order.do == "secrets":
             for workspace_id in order.ids:
                 watched.forget_secrets(workspace_id)
         elif order.do in ("check", "beat"):
             for monitor_id in order.ids:
-                if monitor_id not in self._held:
+                if monitor_id not in self._watchlist.held:
                     await self._reload(ids=[monitor_id])  # made a moment ago
                 self.check_soon(monitor_id, again=order.do == "beat")
 
     async def reconcile(self) -> None:
-        """Drop what is not there any more, whatever took it away: a workspace that was deleted takes its monitors with it."""
-        known = set(self._held)
-        active = await watched.active_ids()
-        for monitor_id in known - active:
-            self._drop(monitor_id)
-        if missing := active - set(self._held):
+        """Hold what there is and nothing else, whatever was missed of how it came and went."""
+        if missing := await self._watchlist.drop_lost():
             await self._reload(ids=missing)
 
     # When it is checked.
@@ -290,7 +206,7 @@ class Engine:
     async def _schedule(self) -> None:
         while True:
             await self.tick()
-            due_ms = min(filter(None, (self._timetable.next_ms, self._beside[0][0] if self._beside else None)), default=None)
+            due_ms = min(filter(None, (self._watchlist.timetable.next_ms, self._beside[0][0] if self._beside else None)), default=None)
             wait_s = LONGEST_WAIT_S if due_ms is None else (due_ms - self._clock.now_ms) / 1000
             self._wake.clear()
             try:
@@ -307,7 +223,7 @@ class Engine:
             await self.meter.tick()  # before anything is judged by a clock that jumped
         now_ms = self._turned_ms = self._clock.now_ms
         tickets: list[Ticket] = []
-        for due in self._timetable.claim(now_ms):
+        for due in self._watchlist.timetable.claim(now_ms):
             self.stats.left_out(now_ms, due.missed)
             if due.monitor_id in self._running:
                 self.stats.left_out(now_ms)  # a check never overlaps itself
@@ -315,7 +231,7 @@ class Engine:
             tickets.append(self._ticket(due.monitor_id, due.due_ms, due.missed))
         while self._beside and self._beside[0][0] <= now_ms:
             monitor_id = heapq.heappop(self._beside)[1]
-            if monitor_id in self._held and monitor_id not in self._running:
+            if monitor_id in self._watchlist.held and monitor_id not in self._running:
                 tickets.append(self._ticket(monitor_id, now_ms, 0))
         for place in range(0, len(tickets), BATCH):
             await self._batches.send(tickets[place : place + BATCH])
@@ -327,7 +243,7 @@ class Engine:
 
     def check_soon(self, monitor_id: int, at_ms: int | None = None, *, again: bool = False) -> None:
         """Check a monitor beside its timetable. While a check of it runs, that one is the answer, unless it is to look again."""
-        if monitor_id not in self._held:
+        if monitor_id not in self._watchlist.held:
             return
         if (run := self._running.get(monitor_id)) is not None:
             run.again |= again
@@ -337,17 +253,17 @@ class Engine:
 
     def _catch_up(self, since_ms: int, now_ms: int) -> None:
         """Check those monitors soon that come rarely and were due in a span in which nobody checked."""
-        for held in self._held.values():
+        for held in self._watchlist.held.values():
             monitor = held.watched
             last_ms = now_ms - (now_ms - monitor.phase_ms) % monitor.interval_ms
-            if monitor.interval_ms >= CATCH_UP_FROM_MS and last_ms > since_ms and not _never_checked(monitor):
+            if monitor.interval_ms >= CATCH_UP_FROM_MS and last_ms > since_ms and not held.never_checked:
                 self.check_soon(monitor.id, now_ms + 1000 + monitor.phase_ms % CATCH_UP_MS)
 
     def _check_first(self, monitor_ids: Sequence[int]) -> None:
         """Check monitors soon that never were: nobody who made one waits a day to see that it works."""
         now_ms = self._clock.now_ms
         for place, monitor_id in enumerate(monitor_ids):
-            if (held := self._held.get(monitor_id)) is None:
+            if (held := self._watchlist.held.get(monitor_id)) is None:
                 continue
             monitor = held.watched
             span_ms = SOON_MS if len(monitor_ids) <= FEW else min(monitor.interval_ms, SOON_MANY_MS)
@@ -370,17 +286,13 @@ class Engine:
     async def _jumped(self, from_ms: int, to_ms: int) -> None:
         """The machine slept, or somebody set the clock: nobody checked in between, and nobody is to blame."""
         logger.warning("time jumped by %.0f s: the timetable begins anew", (to_ms - from_ms) / 1000)
-        now_ms = self._clock.now_ms
-        # Each at the next place of its own, so not all at once.
-        self._timetable = Timetable()
-        for held in self._held.values():
-            self._timetable.put(held.watched.id, held.watched.interval_ms, held.watched.phase_ms, now_ms)
+        self._watchlist.begin_timetable()
         # As long from now as it was to be: neither all at once nor, where the clock went back, hours later.
         self._beside = [(at_ms + to_ms - from_ms, monitor_id) for at_ms, monitor_id in self._beside]
         self._wake.set()
         if to_ms > from_ms:
             self._gaps.append((from_ms, to_ms))
-            self._catch_up(from_ms, now_ms)
+            self._catch_up(from_ms, self._clock.now_ms)
             try:
                 await engine_state.note_gap(from_ms, to_ms, self._region)
             except Exception:  # it holds in this process, which is where it is asked for
@@ -423,7 +335,7 @@ class Engine:
 
     async def _one(self, monitor_id: int, due_ms: int) -> Outcome | None:
         """Run one check that was claimed, and take its result in."""
-        run, held, outcome = self._running[monitor_id], self._held.get(monitor_id), None
+        run, held, outcome = self._running[monitor_id], self._watchlist.held.get(monitor_id), None
         try:
             if held is not None:
                 now_ms, began_s = self._clock.now_ms, self._clock.monotonic()
@@ -433,8 +345,8 @@ class Engine:
                 until_ms = now_ms + 1 + (monitor.phase_ms - now_ms - 1) % monitor.interval_ms
                 version = held.version
                 found = await self._runner.check(monitor, until_ms)
-                if self._held.get(monitor_id) is held and held.version == version:
-                    outcome = self._take_in(held, due_ms, found, late, began_s)
+                if self._watchlist.held.get(monitor_id) is held and held.version == version:
+                    outcome = self._watchlist.take_in(held, due_ms, found, late, began_s)
                 else:
                     run.again = True  # it says nothing about what is to be checked by now, if anything is
         finally:
@@ -444,78 +356,6 @@ class Engine:
             self.check_soon(monitor_id)
         return outcome
 
-    def _take_in(self, held: _Held, due_ms: int, found: Checked, late: bool, began_s: float) -> Outcome:
-        """Decide what follows from a check, show it, and hand it on to be stored."""
-        monitor, monitor_id, at = held.watched, held.watched.id, _at(due_ms)
-        maintained = self._maintained(held, at)
-        result = Result(due_ms, found.outcome, found.cause, max(found.code, 0), found.timing, late, maintained)
-        decision = decide(monitor.state, found.outcome, at, monitor.thresholds, counts=not maintained)
-        unknown_since = None if found.outcome.votes else monitor.unknown_since or at
-        turned = decision.state.standing is not monitor.state.standing
-        failed = found.outcome is not Outcome.UP
-        held.failures = held.failures + 1 if failed else 0
-        settled = Settled(
-            monitor_id,
-            monitor.workspace_id,
-            result,
-            decision.state,
-            decision.state != monitor.state or unknown_since != monitor.unknown_since,
-            decision.step,
-            found.text[:1000],
-            kept_detail.write(found) if failed and self._keeps_detail(held, due_ms, decision.step is not None) else "",
-            found.remember if found.remember and found.remember != monitor.remembered else None,
-            self._region,
-            unknown_since,
-        )
-        monitor.state, monitor.unknown_since = decision.state, unknown_since
-        monitor.remembered = found.remember or monitor.remembered
-        held.newest, held.newest_s = found.outcome, began_s
-        held.undecided += turned
-        self.recorder.add(settled, GATHER_S if decision.step is not None else TURNED_S if turned else EVERY_S)
-        self._show(held, board.cell(monitor_id).after(result), Latest(due_ms, found.text, found.findings, found.facts))
-        return found.outcome
-
-    def _maintained(self, held: _Held, at: datetime) -> bool:
-        if held.windows is None:
-            held.windows = tuple(window for window in self._windows if window.is_for(held.watched))
-        return any(window.holds(at) for window in held.windows)
-
-    def _keeps_detail(self, held: _Held, due_ms: int, decided: bool) -> bool:
-        """Whether the exchanges of this failure are kept: of one that lasts, now and then."""
-        keeps = decided or held.failures <= _DETAILS_IN_A_ROW or due_ms - held.detail_ms >= _DETAIL_EVERY_MS
-        if keeps:
-            held.detail_ms = due_ms
-        return keeps
-
-    def _show(self, held: _Held, cell: Cell, newest: Latest | None = None) -> None:
-        monitor = held.watched
-        if monitor.unknown_since is not None:
-            status = Outcome.UNREACHABLE.value if held.newest is Outcome.UNREACHABLE else Outcome.UNKNOWN.value
-            since = monitor.unknown_since
-        else:
-            # What was decided is not said before it is stored.
-            state = held.stored if held.undecided else monitor.state
-            status, since = state.standing.value, state.since
-        shown = Cell(status, _seconds(since), cell.bars, cell.last_s, cell.last_ms)
-        board.show(monitor.workspace_id, monitor.id, monitor.public_id, shown, newest)
-
-    def _stored(self, batch: Sequence[Settled], gone: frozenset[int]) -> None:
-        for entry in batch:
-            held = self._held.get(entry.monitor_id)
-            if held is None or entry.monitor_id in gone:
-                continue
-            if entry.remembered is not None:
-                held.baseline = entry.remembered
-            if entry.changed:
-                turned = entry.state.standing is not held.stored.standing
-                held.stored = entry.state
-                if turned and held.undecided:
-                    held.undecided -= 1
-                    if not held.undecided:
-                        self._show(held, board.cell(entry.monitor_id))
-        for monitor_id in gone:
-            self._drop(monitor_id)
-
     # What it depends on.
 
     async def _parent_down(self, child: Watched, began_s: float) -> bool:
@@ -523,7 +363,7 @@ class Engine:
 
         Before an alarm the parent is looked at, so that a child does not tell of what its parent would have told a moment later.
         """
-        parent = self._held.get(child.parent_id or 0)
+        parent = self._watchlist.held.get(child.parent_id or 0)
         if parent is None:
             return False
         if parent.watched.state.standing is Standing.DOWN:
@@ -548,13 +388,5 @@ class Engine:
         return await asyncio.shield(run.done)
 
 
-def _never_checked(monitor: Watched) -> bool:
-    return monitor.state == State() and monitor.unknown_since is None
-
-
 def _at(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def _seconds(at: datetime | None) -> int:
-    return int(at.timestamp()) if at else 0
