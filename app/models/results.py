@@ -3,7 +3,7 @@
 No foreign keys: what is left of a deleted monitor goes with its hours.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Text, false
 from sqlmodel import Field, SQLModel
 
 
@@ -67,7 +67,7 @@ class CheckDay(_Rollup, table=True):
 
 
 class CheckDetail(SQLModel, table=True):
-    """The exchanges and assertions of a failed check: of each monitor the newest few."""
+    """The exchanges and assertions of a failed check, of each monitor the newest few; and what its newest good one found, if it is kept."""
 
     __tablename__ = "check_detail"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (Index("ix_check_detail_monitor_id_due_ms", "monitor_id", "due_ms"),)
@@ -75,6 +75,7 @@ class CheckDetail(SQLModel, table=True):
     due_ms: int = Field(sa_column=_time_first("due_ms"))
     monitor_id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     region: int = Field(default=0, sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
+    good: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # whether all was well
     text: str = Field(default="", sa_column=Column(Text, nullable=False))  # Checked.text
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # JSON of findings and exchanges, masked, deflated
 

@@ -48,7 +48,9 @@ async def fill(monitor_ids: Sequence[int], until_ms: int, region: int = 0) -> As
         if len(rows) < _RESULTS:
             break
         since_ms, after = rows[-1][0], rows[-1][1]
-    for monitor_id in wanted & (bars.keys() | fresh.keys()):
+    for number, monitor_id in enumerate(wanted & (bars.keys() | fresh.keys()), 1):
+        if number % _MONITORS == 0:
+            yield 0
         now = board.cells([monitor_id])[monitor_id]
         before = bars.get(monitor_id, "") + "".join(fresh.get(monitor_id, ())[-BARS:])
         made = replace(now, bars=(before + now.bars)[-BARS:])

@@ -25,6 +25,9 @@ from app.models import CheckChunk, CheckDay, CheckDetail, CheckHour, CheckLog, I
 HOURS_A_DAY = 24
 KEPT_DETAILS = 20  # of one monitor
 MAX_DETAIL_BYTES = 200_000  # deflated
+# From this interval on, what a good check found is kept as well: after a restart, its assertions would be unknown until the next one. A
+# detail writes some kilobytes, once in a quarter of an hour; a check a minute may write 400 bytes.
+GOOD_FROM_MS = 900_000
 # Steps hold the loop, and the database against writers, for a few milliseconds, so that neither checks nor recording wait.
 SLICE = 50  # monitors whose hour one step seals, or whose hours it adds up
 _RESULTS = 300  # results that one step reads
@@ -43,13 +46,14 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What stands behind a failed result: JSON of its findings and exchanges, masked."""
+    """What stands behind a result: JSON of its findings and exchanges, masked."""
 
     monitor_id: int
     due_ms: int
     text: str
     body: str
     region: int = 0
+    good: bool = False  # of a check that found all well: of these a monitor has only the newest
 
 
 async def insert_new(db: AsyncSession, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
@@ -74,13 +78,13 @@ async def record(db: AsyncSession, recorded: Iterable[Recorded], details: Iterab
         if len(body) > MAX_DETAIL_BYTES:
             body = zlib.compress(b"{}")
         key = {"due_ms": detail.due_ms, "monitor_id": detail.monitor_id, "region": detail.region}
-        await insert_new(db, CheckDetail, [{**key, "text": detail.text, "body": body}])
-        old = select(CheckDetail.due_ms).where(CheckDetail.monitor_id == detail.monitor_id)
-        oldest_kept = (await db.exec(old.order_by(col(CheckDetail.due_ms).desc()).offset(KEPT_DETAILS - 1).limit(1))).first()
+        await insert_new(db, CheckDetail, [{**key, "good": detail.good, "text": detail.text, "body": body}])
+        # Each kind by itself, so that what is well pushes out no failure.
+        these = (col(CheckDetail.monitor_id) == detail.monitor_id, col(CheckDetail.good) == detail.good)
+        newest_first = select(CheckDetail.due_ms).where(*these).order_by(col(CheckDetail.due_ms).desc())
+        oldest_kept = (await db.exec(newest_first.offset(0 if detail.good else KEPT_DETAILS - 1).limit(1))).first()
         if oldest_kept is not None:
-            await db.exec(
-                delete(CheckDetail).where(col(CheckDetail.monitor_id) == detail.monitor_id, col(CheckDetail.due_ms) < oldest_kept)
-            )
+            await db.exec(delete(CheckDetail).where(*these, col(CheckDetail.due_ms) < oldest_kept))
 
 
 def _one(row: CheckLog) -> Result:
@@ -246,6 +250,16 @@ async def forget(hour: int, retention: Retention) -> AsyncIterator[int]:
                 until = (await db.exec(edge)).first()
                 gone = await db.exec(delete(table).where(key == oldest, *(() if until is None else (monitor < until,))))
             yield gone.rowcount
+    # Details go with their results; also those of monitors that are gone.
+    before_ms = (hour - retention.chunk_hours) * HOUR_MS
+    while True:
+        async with transaction() as db:
+            edge = select(CheckDetail.due_ms).where(col(CheckDetail.due_ms) < before_ms).order_by(col(CheckDetail.due_ms))
+            until_ms = (await db.exec(edge.offset(_DELETED // 4).limit(1))).first()
+            gone = await db.exec(delete(CheckDetail).where(col(CheckDetail.due_ms) < (before_ms if until_ms is None else until_ms + 1)))
+        yield gone.rowcount
+        if until_ms is None:
+            return
 
 
 # Reading one monitor's history. Whether the actor may is for the callers, who found the monitor in their workspace.
@@ -293,6 +307,22 @@ async def results_between(db: AsyncSession, monitor_id: int, start_ms: int, end_
 
 
 async def detail(db: AsyncSession, monitor_id: int, due_ms: int, region: int = 0) -> Detail | None:
-    """Return what stands behind a failed result, or None when it is not kept any more."""
+    """Return what stands behind a result, or None when that is not kept, or not any more."""
     row = await db.get(CheckDetail, (due_ms, monitor_id, region))
-    return Detail(monitor_id, due_ms, row.text, zlib.decompress(row.body).decode(), region) if row else None
+    return _detail(row) if row else None
+
+
+def keeps_good(interval_ms: int) -> bool:
+    """Whether the newest good check of a monitor is kept with what it found."""
+    return interval_ms >= GOOD_FROM_MS
+
+
+async def newest_detail(db: AsyncSession, monitor_id: int, since_ms: int, region: int = 0) -> Detail | None:
+    """Return the newest that is kept of what was due since then."""
+    these = (CheckDetail.monitor_id == monitor_id, CheckDetail.region == region, col(CheckDetail.due_ms) >= since_ms)
+    row = (await db.exec(select(CheckDetail).where(*these).order_by(col(CheckDetail.due_ms).desc()).limit(1))).first()
+    return _detail(row) if row else None
+
+
+def _detail(row: CheckDetail) -> Detail:
+    return Detail(row.monitor_id, row.due_ms, row.text, zlib.decompress(row.body).decode(), row.region, row.good)

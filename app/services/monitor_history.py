@@ -188,7 +188,15 @@ async def last_findings(actor: Actor | None, monitor_id: str) -> tuple[Finding, 
     actor = require(actor, Action.READ_MONITORS)
     async with reading() as db:
         monitor = await _monitor(db, actor, monitor_id)
-    return board.findings(_row_id(monitor))
+        row_id = _row_id(monitor)
+        if (latest := board.latest(row_id)) is not None:
+            return latest.findings
+        # None since this process began. Row ids may come again, so what is older than the monitor is another's.
+        kept = await history.newest_detail(db, row_id, to_ms(monitor.created_at))
+    last_s = board.cell(row_id).last_s
+    # Of a monitor that is checked often a failure may be all that is kept, and good checks have followed it.
+    newest = kept is not None and (kept.due_ms // 1000 >= last_s if last_s else history.keeps_good(monitor.interval_ms))
+    return kept_detail.read(kept.body).findings if kept is not None and newest else ()
 
 
 async def calls(actor: Actor | None, monitor_id: str) -> tuple[Call, ...]:

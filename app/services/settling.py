@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, case
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.core.incident import Standing, State, Step
+from app.core.incident import Outcome, Standing, State, Step
 from app.core.results import Result
 from app.db import transaction
 from app.models import CheckLog, EngineState, Incident, Monitor, Notice
@@ -52,12 +52,15 @@ async def settle(
     """
     async with transaction() as db:
         told = {_key(entry) for entry in settled if entry.step is not None and await db.get(CheckLog, _key(entry)) is not None}
-        failed = (
-            Detail(entry.monitor_id, entry.result.due_ms, _storable(entry.text), entry.detail, entry.region)
+        details = (
+            Detail(
+                entry.monitor_id, entry.result.due_ms, _storable(entry.text), entry.detail, entry.region,
+                good=entry.result.outcome is Outcome.UP,
+            )
             for entry in settled
             if entry.detail
-        )
-        await history.record(db, (Recorded(entry.monitor_id, entry.result, entry.region) for entry in settled), failed)
+        )  # fmt: skip
+        await history.record(db, (Recorded(entry.monitor_id, entry.result, entry.region) for entry in settled), details)
         newest = {entry.monitor_id: entry for entry in settled if entry.changed or entry.step is not None}
         remembered = {entry.monitor_id: entry.remembered for entry in settled if entry.remembered is not None}
         touched = newest.keys() | remembered.keys()

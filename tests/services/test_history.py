@@ -175,6 +175,27 @@ async def test_of_the_details_of_failures_the_newest_are_kept(database: Path):
         assert await history.detail(session, 1, 0) is None
 
 
+async def test_of_good_details_the_newest_is_kept_and_pushes_out_no_failure(database: Path):
+    async with db.transaction() as session:
+        failures = [Detail(1, number, f"failure {number}", "{}") for number in range(history.KEPT_DETAILS)]
+        good = [Detail(1, 100 + number, "", "{}", good=True) for number in range(30)]
+        await history.record(session, [], failures + good)
+    assert await rows_of(CheckDetail) == history.KEPT_DETAILS + 1
+    async with db.reading() as session:
+        assert await history.newest_detail(session, 1, 0) == good[-1]
+        assert await history.newest_detail(session, 1, 130) is None
+        assert await history.newest_detail(session, 2, 0) is None
+
+
+async def test_details_are_forgotten_with_their_results(database: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(history, "_DELETED", 20)
+    async with db.transaction() as session:
+        await history.record(session, [], [Detail(monitor_id, HOUR * HOUR_MS + monitor_id, "", "{}") for monitor_id in range(12)])
+        await history.record(session, [], [Detail(1, (HOUR + 1) * HOUR_MS, "", "{}")])
+    await drain(history.forget(HOUR + 3, Retention(chunk_hours=2, hour_hours=1, day_days=1)))
+    assert await rows_of(CheckDetail) == 1
+
+
 async def test_a_detail_that_is_too_large_is_left_out(database: Path):
     noise = random.Random(1).randbytes(400_000).hex()
     async with db.transaction() as session:

@@ -10,12 +10,13 @@ from sqlmodel import col, select, update
 from app import db
 from app.core import kept_detail
 from app.core.assertions import Assertion, Finding, Operator, Subject
+from app.core.cell import Cell
 from app.core.checked import Checked
 from app.core.exchange import Timing
 from app.core.incident import Outcome
 from app.core.results import HOUR_MS, Cause, Result
 from app.models import EngineState, Incident, Monitor, now
-from app.services import history, monitor_history, monitor_results, monitors
+from app.services import board, history, monitor_history, monitor_results, monitors
 from app.services.errors import Invalid, NotFound
 from app.services.history import Detail, Recorded
 from app.services.monitors import Draft
@@ -134,6 +135,35 @@ async def test_what_was_checked_beside_the_schedule_is_among_the_results_with_wh
     assert (read.findings, read.facts, read.text) == ((finding,), (("server", "nginx"),), "It should hold.")
     with pytest.raises(NotFound):
         await monitor_history.detail(cast.alice, monitor.public_id, due_ms + 1)
+
+
+async def test_what_the_newest_check_found_is_known_after_a_restart_as_far_as_it_is_kept(cast: Cast):
+    finding = Finding(Assertion(Subject.STATUS, Operator.IS, "200"), False, "503")
+    body = kept_detail.write(Checked(Outcome.DOWN, findings=(finding,)))
+    rarely, often = await watched(cast, interval_s=900), await watched(cast, interval_s=60)
+    due_ms = monitor_history.to_ms(now()) + 1000  # not before they were made, by the millisecond
+    async with db.transaction() as session:
+        await history.record(session, [], [Detail(monitor.id or 0, due_ms, "", body) for monitor in (rarely, often)])
+
+    async def found(monitor: Monitor) -> int:
+        return len(await monitor_history.last_findings(cast.alice, monitor.public_id))
+
+    # Before the board is filled, good checks may have followed where they are not kept.
+    assert (await found(rarely), await found(often)) == (1, 0)
+    for monitor in (rarely, often):
+        board.put(monitor.id or 0, Cell("down", last_s=due_ms // 1000))
+    assert (await found(rarely), await found(often)) == (1, 1)
+    for monitor in (rarely, often):
+        board.put(monitor.id or 0, Cell("up", last_s=due_ms // 1000 + 60))
+    assert (await found(rarely), await found(often)) == (0, 0)
+
+
+async def test_what_is_kept_of_a_monitor_that_had_the_same_row_id_is_not_shown(cast: Cast):
+    monitor = await watched(cast, interval_s=3600)
+    body = kept_detail.write(Checked(Outcome.UP, findings=(Finding(Assertion(Subject.STATUS, Operator.IS, "200"), True, "200"),)))
+    async with db.transaction() as session:
+        await history.record(session, [], [Detail(monitor.id or 0, monitor_history.to_ms(monitor.created_at) - 1, "", body, good=True)])
+    assert await monitor_history.last_findings(cast.alice, monitor.public_id) == ()
 
 
 async def test_a_stranger_and_a_wrong_window_get_nothing(cast: Cast):
