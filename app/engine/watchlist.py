@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from app.core import kept_detail
 from app.core.cell import Cell
 from app.core.checked import Checked
+from app.core.checks import Kind
 from app.core.incident import Outcome, State, decide
 from app.core.results import Result
 from app.core.timetable import Timetable
 from app.engine.clock import Clock
 from app.engine.recorder import EVERY_S, GATHER_S, TURNED_S, Recorder
-from app.services import board, watched
+from app.services import board, history, watched
 from app.services.board import Latest
 from app.services.settling import Settled
 from app.services.watched import Watched, Window
@@ -159,7 +160,7 @@ class Watchlist:
             decision.state != monitor.state or unknown_since != monitor.unknown_since,
             decision.step,
             found.text[:1000],
-            kept_detail.write(found) if failed and _keeps_detail(held, due_ms, decision.step is not None) else "",
+            kept_detail.write(found) if _keeps_detail(held, due_ms, found, decision.step is not None) else "",
             found.remember if found.remember and found.remember != monitor.remembered else None,
             self._region,
             unknown_since,
@@ -196,8 +197,11 @@ class Watchlist:
             self._drop(monitor_id)
 
 
-def _keeps_detail(held: Held, due_ms: int, decided: bool) -> bool:
-    """Whether the exchanges of this failure are kept: of one that lasts, now and then."""
+def _keeps_detail(held: Held, due_ms: int, found: Checked, decided: bool) -> bool:
+    """Whether what this check found is kept: of a failure that lasts, now and then; of a good one where the next is far."""
+    if found.outcome is Outcome.UP:
+        monitor = held.watched
+        return history.keeps_good(monitor.interval_ms) and monitor.kind is not Kind.HEARTBEAT and bool(found.findings or found.facts)
     keeps = decided or held.failures <= _DETAILS_IN_A_ROW or due_ms - held.detail_ms >= _DETAIL_EVERY_MS
     if keeps:
         held.detail_ms = due_ms
