@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.core.schedule import first_due_ms
 from app.models import Monitor, Site, now
 from app.services import groups, names
 from app.services.access import Actor
@@ -47,6 +48,19 @@ async def row_of(db: AsyncSession, actor: Actor, monitor_id: object) -> Monitor:
 
 def ids_of(rows: Sequence[Monitor]) -> list[int]:
     return [row.id for row in rows if row.id is not None]
+
+
+def named(row: Monitor) -> str:
+    """Return what the audit log calls a monitor."""
+    return f"{row.name} ({row.public_id})"
+
+
+def schedule(interval_ms: int, public_id: str) -> dict[str, int]:
+    """Return the columns of when a monitor is due.
+
+    Its place within the interval depends on its id alone: those made together are spread, and each keeps its place.
+    """
+    return {"interval_ms": interval_ms, "phase_ms": first_due_ms(0, interval_ms, public_id)}
 
 
 async def _site_row_id(db: AsyncSession, actor: Actor, site_id: object) -> int | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,16 +13,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core import checks, described
 from app.core.checks import Check, Kind
-from app.core.schedule import first_due_ms
 from app.db import reading, transaction
 from app.models import Monitor, MonitorTag, new_public_id, now
 from app.services import audit, engine_orders, heartbeats, memberships, monitor_form, monitor_secrets, names, rates, settling
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import Conflict, Invalid, Limited
+from app.services.monitor_bulk import BulkChange, bulk
 from app.services.monitor_detail import MonitorDetail, checked_of, detail_of, draft_of, get
 from app.services.monitor_form import Draft, Form, defaults
-from app.services.monitor_rows import RESTORABLE, ids_of, places_of, row_of, rows_of
+from app.services.monitor_rows import RESTORABLE, ids_of, named, places_of, row_of, rows_of, schedule
 from app.services.rates import Rate
 
 __all__ = [
@@ -42,18 +42,13 @@ def _columns(form: Form, check: Check, public_id: str) -> dict[str, Any]:
         "configuration": json.dumps(checks.dump(check)),
         "address": described.address(check),
         "notes": form.notes,
-        **_schedule(form.interval_ms, public_id),
+        **schedule(form.interval_ms, public_id),
         "timeout_ms": form.timeout_ms,
         "retries": form.retries,
         "retry_interval_ms": form.retry_interval_ms,
         **asdict(form.thresholds),
         "upside_down": form.upside_down,
     }
-
-
-def _schedule(interval_ms: int, public_id: str) -> dict[str, int]:
-    # Its place within the interval depends on its id alone: those made together are spread, and each keeps its place.
-    return {"interval_ms": interval_ms, "phase_ms": first_due_ms(0, interval_ms, public_id)}
 
 
 async def _put_tags(db: AsyncSession, row: Monitor, form: Form) -> None:
@@ -88,7 +83,7 @@ async def create(actor: Actor | None, draft: Draft) -> MonitorDetail:
         places = await places_of(db, actor, form)
         check, made = await monitor_secrets.stored(db, actor, form.name, form.check, None)
         row = await _add(db, actor, form, check, places)
-        audit.record(db, actor, Did.MONITOR_ADDED, _named(row), after=_summary(row))
+        audit.record(db, actor, Did.MONITOR_ADDED, named(row), after=_summary(row))
         detail = await detail_of(db, actor, row, made)
     await engine_orders.changed(ids_of([row]))
     return detail
@@ -105,7 +100,7 @@ async def add_all(db: AsyncSession, actor: Actor, forms: Sequence[Form]) -> list
     for form in forms:
         check, _ = await monitor_secrets.stored(db, actor, form.name, form.check, None)
         row = await _add(db, actor, form, check, await places_of(db, actor, form))
-        audit.record(db, actor, Did.MONITOR_ADDED, _named(row), after=_summary(row))
+        audit.record(db, actor, Did.MONITOR_ADDED, named(row), after=_summary(row))
         rows.append(row)
     return rows
 
@@ -182,13 +177,9 @@ async def _change(db: AsyncSession, actor: Actor, row: Monitor, draft: Draft) ->
         row.paused_at = None
         await heartbeats.expect(db, [row.id], at)
     await db.flush()
-    audit.record(db, actor, Did.MONITOR_CHANGED, _named(row), before=before, after=_summary(row))
+    audit.record(db, actor, Did.MONITOR_CHANGED, named(row), before=before, after=_summary(row))
     await db.refresh(row)
     return await detail_of(db, actor, row, made)
-
-
-def _named(row: Monitor) -> str:
-    return f"{row.name} ({row.public_id})"
 
 
 def _summary(row: Monitor) -> str:
@@ -210,7 +201,7 @@ async def clone(actor: Actor | None, monitor_id: str) -> str:
         form = monitor_form.read(replace(draft, name=row.name[: names.MAX_NAME_CHARS - len(suffix)].rstrip() + suffix, paused=True))
         places = {"site_id": row.site_id, "group_id": row.group_id, "parent_id": row.parent_id}
         copy = await _add(db, actor, form, form.check, places)
-        audit.record(db, actor, Did.MONITOR_ADDED, _named(copy), after=f"a copy of {_named(row)}")
+        audit.record(db, actor, Did.MONITOR_ADDED, named(copy), after=f"a copy of {named(row)}")
     await engine_orders.changed(ids_of([copy]))
     return copy.public_id
 
@@ -227,7 +218,7 @@ async def pause(actor: Actor | None, ids: Sequence[str]) -> int:
         await _set(db, rows, paused_at=at, changed_at=at, unknown_since=None)
         await settling.close_open(db, ids_of(rows), "paused", at)
         for row in rows:
-            audit.record(db, actor, Did.MONITOR_PAUSED, _named(row))
+            audit.record(db, actor, Did.MONITOR_PAUSED, named(row))
     await engine_orders.changed(ids_of(rows))
     return len(rows)
 
@@ -241,7 +232,7 @@ async def resume(actor: Actor | None, ids: Sequence[str]) -> int:
         await _set(db, rows, paused_at=None, changed_at=at)
         await heartbeats.expect(db, ids_of(rows), at)
         for row in rows:
-            audit.record(db, actor, Did.MONITOR_RESUMED, _named(row))
+            audit.record(db, actor, Did.MONITOR_RESUMED, named(row))
     await engine_orders.changed(ids_of(rows))
     return len(rows)
 
@@ -255,7 +246,7 @@ async def delete(actor: Actor | None, ids: Sequence[str]) -> int:
         await _set(db, rows, deleted_at=at, changed_at=at, unknown_since=None)
         await settling.close_open(db, ids_of(rows), "deleted", at)
         for row in rows:
-            audit.record(db, actor, Did.MONITOR_DELETED, _named(row))
+            audit.record(db, actor, Did.MONITOR_DELETED, named(row))
     await engine_orders.changed(ids_of(rows))
     return len(rows)
 
@@ -271,7 +262,7 @@ async def restore(actor: Actor | None, ids: Sequence[str]) -> int:
         await _set(db, rows, deleted_at=None, changed_at=at)
         await heartbeats.expect(db, ids_of(rows), at)
         for row in rows:
-            audit.record(db, actor, Did.MONITOR_RESTORED, _named(row))
+            audit.record(db, actor, Did.MONITOR_RESTORED, named(row))
     await engine_orders.changed(ids_of(rows))
     return len(rows)
 
@@ -279,104 +270,6 @@ async def restore(actor: Actor | None, ids: Sequence[str]) -> int:
 async def _set(db: AsyncSession, rows: Sequence[Monitor], **values: object) -> None:
     if rows:
         await db.exec(update(Monitor).where(col(Monitor.id).in_(ids_of(rows))).values(**values))
-
-
-@dataclass(frozen=True, slots=True)
-class BulkChange:
-    """What to change of several monitors. None leaves a field as it is; "" takes them out of group, site or parent."""
-
-    interval_s: float | None = None
-    timeout_s: float | None = None
-    retries: int | None = None
-    down: int | None = None
-    down_of: int | None = None
-    up: int | None = None
-    up_of: int | None = None
-    add_tags: tuple[str, ...] = field(default=())
-    remove_tags: tuple[str, ...] = field(default=())
-    group_id: str | None = None
-    site_id: str | None = None
-    parent_id: str | None = None
-
-
-_SIMPLE = ("interval_s", "timeout_s", "retries", "down", "down_of", "up", "up_of", "group_id", "site_id", "parent_id")
-
-
-async def bulk(actor: Actor | None, ids: Sequence[str], wanted: BulkChange) -> int:
-    """Change several monitors, all or none. Return how many.
-
-    Raises:
-        NotFound: one of them is not there.
-        Invalid: by field; the text names the first monitor that the change does not suit.
-        Limited: more than `AT_ONCE`.
-    """
-    actor = require(actor, Action.CHANGE_MONITORS)
-    changes = {name: value for name in _SIMPLE if (value := getattr(wanted, name)) is not None}
-    added = monitor_form.read_tags(wanted.add_tags, "add_tags")
-    removed = {tag.casefold() for tag in monitor_form.read_tags(wanted.remove_tags, "remove_tags")}
-    async with transaction() as db:
-        await memberships.lock(db, actor.workspace_id)
-        rows = await rows_of(db, actor, ids)
-        own = frozenset(ids_of(rows))
-        placed = Draft("", "", {}, **{name: changes.get(name, "") for name in ("site_id", "group_id", "parent_id")})
-        places = {name: value for name, value in (await places_of(db, actor, placed, own)).items() if name in changes}
-        tags = await _tags(db, rows)
-        at = now()
-        for row in rows:
-            await _change_in_bulk(db, row, changes, places, added, removed, tags.get(row.id or 0, {}))
-            row.changed_at = at
-            audit.record(db, actor, Did.MONITOR_CHANGED, _named(row), after=_told(changes, added, removed))
-    await engine_orders.changed(ids_of(rows))
-    return len(rows)
-
-
-async def _tags(db: AsyncSession, rows: Sequence[Monitor]) -> dict[int, dict[str, MonitorTag]]:
-    """Return tags and labels by monitor and folded name."""
-    found: dict[int, dict[str, MonitorTag]] = {}
-    for tag in (await db.exec(select(MonitorTag).where(col(MonitorTag.monitor_id).in_(ids_of(rows))))).all():
-        found.setdefault(tag.monitor_id, {})[tag.name.casefold()] = tag
-    return found
-
-
-async def _change_in_bulk(
-    db: AsyncSession,
-    row: Monitor,
-    changes: dict[str, Any],
-    places: dict[str, int | None],
-    added: tuple[str, ...],
-    removed: set[str],
-    has: dict[str, MonitorTag],
-) -> None:
-    kind = Kind(row.kind)
-    try:
-        interval_ms = monitor_form.read_interval(changes["interval_s"]) if "interval_s" in changes else row.interval_ms
-        row.timeout_ms = monitor_form.read_timeout(changes.get("timeout_s", row.timeout_ms / 1000), kind, interval_ms)
-        if kind is Kind.WEBSOCKET and "timeout_s" in changes and (check := checked_of(row)) is not None:
-            monitor_form.check_time(check, row.timeout_ms)
-        row.retries = monitor_form.read_retries(changes.get("retries", row.retries))
-        four = {name: changes.get(name, getattr(row, name)) for name in ("down", "down_of", "up", "up_of")}
-        monitor_form.read_thresholds(**four)
-        kept = [tag for tag in has.values() if tag.value or tag.name.casefold() not in removed]
-        new = [tag for tag in added if tag.casefold() not in {one.name.casefold() for one in kept}]
-        if new and sum(not tag.value for tag in kept) + len(new) > monitor_form.MAX_TAGS:
-            raise Invalid("add_tags", f"At most {monitor_form.MAX_TAGS} tags fit.")
-    except Invalid as error:
-        raise Invalid(error.field, f"{row.name}: {error.message}") from error
-    for name, value in {**four, **places, **_schedule(interval_ms, row.public_id)}.items():
-        setattr(row, name, value)
-    assert row.id is not None
-    for tag in has.values():
-        if tag not in kept:
-            await db.delete(tag)
-    await db.flush()
-    for tag in new:
-        db.add(MonitorTag(monitor_id=row.id, workspace_id=row.workspace_id, name=tag))
-
-
-def _told(changes: dict[str, Any], added: tuple[str, ...], removed: set[str]) -> str:
-    words = [f"{name} {value if value != '' else 'none'}" for name, value in changes.items()]
-    words += [f"tag {tag} added" for tag in added] + [f"tag {tag} removed" for tag in sorted(removed)]
-    return "; ".join(words)
 
 
 # Running and forgetting.
