@@ -38,15 +38,15 @@ class Latencies:
         Raises:
             ValueError: for bytes that `pack` did not make; then nothing is added.
         """
-        parts = [part for part in map(_unpack, packed) if part[0]]
+        parts = [_unpack(one) for one in packed if one]
         if not parts:
             return
-        self._make_room(min(keys[0] for keys, _ in parts), max(keys[-1] for keys, _ in parts))
+        self._make_room(min(first for first, _, _ in parts), max(first + sum(distances) for first, distances, _ in parts))
         store = self._bins
         bins, offset = store.bins, store.offset
-        for keys, counts in parts:
-            for key, count in zip(keys, counts, strict=True):
-                bins[key - offset] += count
+        for first, distances, counts in parts:
+            for place, count in zip(accumulate(distances, initial=first - offset), counts, strict=True):
+                bins[place] += count
             store.count += sum(counts)
 
     def include(self, other: "Latencies") -> None:
@@ -96,32 +96,23 @@ class Latencies:
 _LOWEST, _HIGHEST = _MAPPING.key(_MIN_MS), _MAPPING.key(_MAX_MS)
 
 
-def _unpack(packed: bytes) -> tuple[Sequence[int], Sequence[int]]:
-    """Return the bins that are not empty, in their order, and the count of each."""
-    keys: Sequence[int]
-    counts: Sequence[int]
+def _unpack(packed: bytes) -> tuple[int, Sequence[int], Sequence[int]]:
+    """Return the first bin that is not empty, the distance from each such bin to the next, and the count of each."""
     try:
-        first, place = leb128.read(packed, 0) if packed else (0, 0)
-        rest = packed[place:]
-        if rest.isascii():
-            # Nearly always each number after the first takes a single byte, and then they need not be read one by one.
-            counts, distances = rest[::2], rest[1::2]
-            keys = list(accumulate(distances, initial=_LOWEST + first)) if packed else ()
-        else:
-            keys, counts, key = [], [], _LOWEST + first
-            while True:
-                count, place = leb128.read(packed, place)
-                keys.append(key)
-                counts.append(count)
-                if place == len(packed):
-                    break
-                distance, place = leb128.read(packed, place)
-                key += distance
+        first, place = leb128.read(packed, 0)
+        # Nearly always each number after the first takes a single byte, and then they need not be read one by one.
+        rest: Sequence[int] = packed[place:]
+        if not packed[place:].isascii():
+            rest = []
+            while place < len(packed):
+                number, place = leb128.read(packed, place)
+                rest.append(number)
     except IndexError:
         raise ValueError("This is not a histogram of latencies.") from None
-    if len(keys) != len(counts) or (keys and keys[-1] > _HIGHEST):
+    counts, distances = rest[::2], rest[1::2]
+    if len(counts) != len(distances) + 1 or _LOWEST + first + sum(distances) > _HIGHEST:
         raise ValueError("This is not a histogram of latencies.")
-    return keys, counts
+    return _LOWEST + first, distances, counts
 
 
 def quantile_of(packed: Iterable[bytes], quantile: float) -> float | None:

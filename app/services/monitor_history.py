@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, cast
 
+from sqlalchemy import bindparam
+from sqlalchemy import select as rows_of
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -211,6 +213,19 @@ async def calls(actor: Actor | None, monitor_id: str) -> tuple[Call, ...]:
 # Windows.
 
 
+def _of_one(table: Any, key: str) -> Any:
+    columns = (table.c[name] for name in (key, "up", "degraded", "down", "unknown", "maintained", "latencies"))
+    return rows_of(*columns).where(
+        table.c[key].in_(bindparam("keys", expanding=True)), table.c.monitor_id == bindparam("monitor_id"), table.c.region == 0
+    )
+
+
+_ROLLUPS: dict[type[CheckDay] | type[CheckHour], Any] = {
+    CheckDay: _of_one(CheckDay.__table__, "day"),  # pyright: ignore[reportAttributeAccessIssue]
+    CheckHour: _of_one(CheckHour.__table__, "hour"),  # pyright: ignore[reportAttributeAccessIssue]
+}
+
+
 @dataclass(slots=True)
 class _Window:
     """What was found within a window, by the number of the span it fell into."""
@@ -282,7 +297,8 @@ def _of_histogram(latencies: Latencies) -> tuple[float | None, float | None, flo
 async def _add_up(db: AsyncSession, monitor: Monitor, start_s: int, end_ms: int, found: _Window) -> None:
     """Add up rollups: of days where whole days fit into spans, else of hours; and single results where nothing is sealed yet."""
     row_id, bucket_s = _row_id(monitor), found.bucket_s
-    edge_ms = min(max(await monitor_results.unsealed_from(db, end_ms), start_s * 1000), end_ms)
+    log = await monitor_results.unsealed(db, end_ms)
+    edge_ms = min(max(log.from_ms, start_s * 1000), end_ms)
     hour, edge_hour = start_s // _HOUR_S, edge_ms // HOUR_MS
     if bucket_s % _DAY_S == 0:
         days = await _rollups(db, CheckDay, row_id, range(start_s // _DAY_S, edge_ms // (_DAY_S * 1000)))
@@ -304,19 +320,16 @@ async def _add_up(db: AsyncSession, monitor: Monitor, start_s: int, end_ms: int,
         histograms[number].append(latencies)
     for number, packed in histograms.items():
         found.rollups[number].latencies.merge(*packed)
-    for sample in await monitor_results.samples(db, monitor, edge_ms, end_ms):
+    for sample in await monitor_results.samples(db, monitor, edge_ms, end_ms, log):
         answered_ms = sample.ends[-1] / 10 if sample.ends else None
         found.rollups[sample.due_ms // 1000 // bucket_s].add(sample.outcome, answered_ms, counts=not sample.maintained)
 
 
 async def _rollups(db: AsyncSession, table: type[CheckDay] | type[CheckHour], row_id: int, keys: Sequence[int]) -> list[Any]:
     """Return (hour or day, up, degraded, down, unknown, maintained, packed latencies), looked up by exact keys."""
-    key = col(CheckDay.day) if table is CheckDay else col(CheckHour.hour)
-    found: list[Any] = []
+    connection, query, found = await db.connection(), _ROLLUPS[table], []
     for place in range(0, len(keys), _KEYS_AT_ONCE):
-        query = select(key, table.up, table.degraded, table.down, table.unknown, table.maintained, table.latencies)  # pyright: ignore[reportCallIssue, reportArgumentType]
-        query = query.where(key.in_(keys[place : place + _KEYS_AT_ONCE]), col(table.monitor_id) == row_id, col(table.region) == 0)
-        found.extend((await db.exec(query)).all())
+        found += (await connection.execute(query, {"monitor_id": row_id, "keys": keys[place : place + _KEYS_AT_ONCE]})).all()
     return found
 
 

@@ -6,9 +6,9 @@ monitor's results are looked up by when they were due; where few are checked, it
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import func
-from sqlmodel import col, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.core import results
@@ -27,43 +27,83 @@ _FAILED = frozenset(Outcome) - {Outcome.UP}
 
 _Piece = tuple[int, bytes]  # a chunk of results, and since when it counts: the start of its hour, or the due time of its only one
 
+# A page asks most of these several times: they are built once.
+_chunk: Any = CheckChunk.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_log: Any = CheckLog.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_hour: Any = CheckHour.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_detail: Any = CheckDetail.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_monitor: Any = Monitor.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_state: Any = EngineState.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_KEYS = bindparam("keys", expanding=True)
+
+
+def _of_one(table: Any, *columns: Any) -> Any:
+    return select(*columns).where(table.c.monitor_id == bindparam("monitor_id"), table.c.region == 0)
+
+
+_SEALED = select(
+    select(func.max(_state.c.sealed_hour)).scalar_subquery(),
+    select(func.count()).select_from(select(_monitor.c.id).limit(_FEW_FOR_LISTS + 1).subquery()).scalar_subquery(),
+)
+_CHUNKS = _of_one(_chunk, _chunk.c.hour, _chunk.c.body).where(_chunk.c.hour.in_(_KEYS)).order_by(_chunk.c.hour)
+_SINGLE = _of_one(_log, _log.c.due_ms, _log.c.body).order_by(_log.c.due_ms)
+_SINGLE_OF_SPAN = _SINGLE.where(_log.c.due_ms >= bindparam("start_ms"), _log.c.due_ms < bindparam("end_ms"))
+_SINGLE_BY_DUE = _SINGLE.where(_log.c.due_ms.in_(_KEYS))
+_DETAILED = select(_detail.c.due_ms).where(
+    _detail.c.monitor_id == bindparam("monitor_id"), _detail.c.due_ms >= bindparam("start_ms"), _detail.c.due_ms < bindparam("end_ms")
+)
+_HOURS_WITH_FAILURES = (
+    _of_one(_hour, _hour.c.hour)
+    .where(_hour.c.hour.in_(_KEYS), _hour.c.degraded + _hour.c.down + _hour.c.unknown + _hour.c.maintained > 0)
+    .order_by(_hour.c.hour)
+)
+
 
 def to_ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-async def unsealed_from(db: AsyncSession, end_ms: int) -> int:
-    """Return from when results are still in the log, in ms since 1970."""
-    sealed = (await db.exec(select(func.max(EngineState.sealed_hour)))).one() or 0
-    return max(sealed + 1, end_ms // HOUR_MS - _MAX_UNSEALED_HOURS) * HOUR_MS
+class Unsealed(NamedTuple):
+    """What is still in the log."""
+
+    from_ms: int
+    monitors: int  # whose results stand in it: all there are; of more than a thousand only that they are more
 
 
-async def samples(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) -> list[Sample]:
+async def unsealed(db: AsyncSession, end_ms: int) -> Unsealed:
+    """Return what has not been sealed by a time."""
+    sealed, monitors = (await (await db.connection()).execute(_SEALED)).one()
+    return Unsealed(max((sealed or 0) + 1, end_ms // HOUR_MS - _MAX_UNSEALED_HOURS) * HOUR_MS, monitors)
+
+
+async def samples(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int, log: Unsealed | None = None) -> list[Sample]:
     """Return what charts need of the kept results of [start, end), oldest first.
 
     Where many monitors are checked, what ran beside its schedule (by hand, say) is left out until its hour is sealed.
     """
-    edge_ms = min(max(await unsealed_from(db, end_ms), start_ms), end_ms)
+    log = log or await unsealed(db, end_ms)
+    edge_ms = min(max(log.from_ms, start_ms), end_ms)
     hours = range(start_ms // HOUR_MS, -(-edge_ms // HOUR_MS)) if start_ms < edge_ms else ()
     found = [
         one for at_ms, body in await _sealed(db, monitor, hours) for one in results.samples(body, at_ms) if start_ms <= one.due_ms < edge_ms
     ]
     # While the interval was another, other times were due.
-    few = _FEW_FOR_LISTS if to_ms(monitor.changed_at) > edge_ms else _FEW_FOR_CHARTS
-    for at_ms, body in await _unsealed(db, monitor, edge_ms, end_ms, few):
+    most = _FEW_FOR_LISTS if to_ms(monitor.changed_at) > edge_ms else _FEW_FOR_CHARTS
+    for at_ms, body in await _unsealed(db, monitor, edge_ms, end_ms, whole=log.monitors <= most):
         found += results.samples(body, at_ms)
     return found
 
 
 async def newest(db: AsyncSession, monitor: Monitor, end_ms: int, only_failures: bool) -> list[Result]:
     """Return the newest results before a time, newest first: more than a page, unless there are no more."""
-    edge_ms = await unsealed_from(db, to_ms(now()))
+    log = await unsealed(db, to_ms(now()))
+    edge_ms = log.from_ms
 
     def wanted(pieces: Iterable[_Piece]) -> list[Result]:
         every = (one for at_ms, body in pieces for one in results.read(body, at_ms) if one.due_ms < end_ms)
         return sorted((one for one in every if not only_failures or one.outcome in _FAILED), key=lambda one: -one.due_ms)
 
-    found = wanted(await _unsealed(db, monitor, edge_ms, end_ms, _FEW_FOR_LISTS))
+    found = wanted(await _unsealed(db, monitor, edge_ms, end_ms, whole=log.monitors <= _FEW_FOR_LISTS))
     hour = min(edge_ms, end_ms - 1) // HOUR_MS if end_ms <= edge_ms else edge_ms // HOUR_MS - 1
     oldest = max(to_ms(monitor.created_at) // HOUR_MS, to_ms(now()) // HOUR_MS - retention().chunk_hours)
     at_once = 2
@@ -79,28 +119,26 @@ async def newest(db: AsyncSession, monitor: Monitor, end_ms: int, only_failures:
 
 
 async def _sealed(db: AsyncSession, monitor: Monitor, hours: Sequence[int]) -> list[_Piece]:
-    found: list[_Piece] = []
-    for place in range(0, len(hours), _KEYS_AT_ONCE):
-        query = select(CheckChunk.hour, CheckChunk.body).where(
-            col(CheckChunk.hour).in_(hours[place : place + _KEYS_AT_ONCE]), CheckChunk.monitor_id == monitor.id, CheckChunk.region == 0
-        )
-        found += [(hour * HOUR_MS, body) for hour, body in (await db.exec(query.order_by(col(CheckChunk.hour)))).all()]
-    return found
+    return [(hour * HOUR_MS, body) for hour, body in await _by_keys(db, _CHUNKS, monitor, hours)]
 
 
-async def _unsealed(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int, few: int) -> list[_Piece]:
+async def _unsealed(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int, *, whole: bool) -> list[_Piece]:
+    """Return what the log holds of a monitor; `whole` when it may be read through."""
     if start_ms >= end_ms:
         return []
-    this = (CheckLog.monitor_id == monitor.id, CheckLog.region == 0)
-    query = select(CheckLog.due_ms, CheckLog.body).where(*this).order_by(col(CheckLog.due_ms))
-    if (await db.exec(select(func.count()).select_from(Monitor))).one() <= few:
-        query = query.where(col(CheckLog.due_ms) >= start_ms, col(CheckLog.due_ms) < end_ms)
-        return [(due_ms, body) for due_ms, body in (await db.exec(query)).all()]
-    found: list[_Piece] = []
-    dues = await _dues(db, monitor, start_ms, end_ms)
-    for place in range(0, len(dues), _KEYS_AT_ONCE):
-        some = query.where(col(CheckLog.due_ms).in_(dues[place : place + _KEYS_AT_ONCE]))
-        found += [(due_ms, body) for due_ms, body in (await db.exec(some)).all()]
+    if whole:
+        which = {"monitor_id": monitor.id, "start_ms": start_ms, "end_ms": end_ms}
+        rows: Sequence[Any] = (await (await db.connection()).execute(_SINGLE_OF_SPAN, which)).all()
+    else:
+        rows = await _by_keys(db, _SINGLE_BY_DUE, monitor, await _dues(db, monitor, start_ms, end_ms))
+    return [(due_ms, body) for due_ms, body in rows]
+
+
+async def _by_keys(db: AsyncSession, query: Any, monitor: Monitor, keys: Sequence[int]) -> list[Any]:
+    connection, found = await db.connection(), []
+    for place in range(0, len(keys), _KEYS_AT_ONCE):
+        which = {"monitor_id": monitor.id, "keys": keys[place : place + _KEYS_AT_ONCE]}
+        found += (await connection.execute(query, which)).all()
     return found
 
 
@@ -109,10 +147,8 @@ async def _dues(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) 
     step = monitor.interval_ms
     dues = set(range(start_ms + (monitor.phase_ms - start_ms) % step, end_ms, step))
     # Beside the schedule: run by hand, or due while the interval was another. The failed ones have details, the newest is on the board.
-    details = select(CheckDetail.due_ms).where(
-        CheckDetail.monitor_id == monitor.id, col(CheckDetail.due_ms) >= start_ms, col(CheckDetail.due_ms) < end_ms
-    )
-    dues |= set((await db.exec(details)).all())
+    which = {"monitor_id": monitor.id, "start_ms": start_ms, "end_ms": end_ms}
+    dues |= set((await (await db.connection()).execute(_DETAILED, which)).scalars())
     latest = board.latest(monitor.id) if monitor.id is not None else None
     if latest and start_ms <= latest.due_ms < end_ms:
         dues.add(latest.due_ms)
@@ -120,8 +156,4 @@ async def _dues(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) 
 
 
 async def _hours_with_failures(db: AsyncSession, monitor: Monitor, hours: Sequence[int]) -> list[int]:
-    failed = col(CheckHour.degraded) + col(CheckHour.down) + col(CheckHour.unknown) + col(CheckHour.maintained)
-    query = select(CheckHour.hour).where(
-        col(CheckHour.hour).in_(hours), CheckHour.monitor_id == monitor.id, CheckHour.region == 0, failed > 0
-    )
-    return sorted((await db.exec(query)).all())
+    return [row.hour for row in await _by_keys(db, _HOURS_WITH_FAILURES, monitor, hours)]

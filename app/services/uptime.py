@@ -27,12 +27,13 @@ _RECENT = rows_of(
 )  # fmt: skip
 
 
-def _down(start: datetime, end: datetime) -> Any:
-    return select(Incident.monitor_id, Incident.opened_at, Incident.closed_at).where(
-        Incident.severity == Standing.DOWN.value,
-        col(Incident.opened_at) < end,
-        col(Incident.closed_at).is_(None) | (col(Incident.closed_at) > start),
-    )
+_DOWN = rows_of(_incident.c.monitor_id, _incident.c.opened_at, _incident.c.closed_at).where(
+    _incident.c.severity == Standing.DOWN.value,
+    _incident.c.opened_at < bindparam("end"),
+    or_(_incident.c.closed_at.is_(None), _incident.c.closed_at > bindparam("start")),
+)
+_DOWN_OF = _DOWN.where(_incident.c.monitor_id.in_(bindparam("ids", expanding=True)))
+_DOWN_IN = _DOWN.where(_incident.c.workspace_id == bindparam("workspace_id"))
 
 
 def _spans(rows: Iterable[tuple[int, datetime, datetime | None]], end: datetime) -> dict[int, list[Span]]:
@@ -44,8 +45,8 @@ def _spans(rows: Iterable[tuple[int, datetime, datetime | None]], end: datetime)
 
 async def failures(db: AsyncSession, monitor_ids: Sequence[int], start: datetime, end: datetime) -> dict[int, list[Span]]:
     """Return when monitors were down within [start, end), by monitor. An open incident lasts."""
-    query = _down(start, end).where(col(Incident.monitor_id).in_(monitor_ids))
-    return _spans((await db.exec(query)).all(), end)
+    which = {"ids": list(monitor_ids), "start": start, "end": end}
+    return _spans((await (await db.connection()).execute(_DOWN_OF, which)).all(), end)
 
 
 def share(spans: Sequence[Span], start: datetime, end: datetime) -> tuple[float, float]:
@@ -82,8 +83,8 @@ async def lately(db: AsyncSession, made: Mapping[int, datetime], start: datetime
 
 async def of_those_that_failed(db: AsyncSession, workspace_id: int, start: datetime, end: datetime) -> dict[int, float]:
     """Return the uptime in [start, end), as `lately`, of those monitors of a workspace that were down in it."""
-    query = _down(start, end).where(Incident.workspace_id == workspace_id)
-    spans = _spans((await db.exec(query)).all(), end)
+    which = {"workspace_id": workspace_id, "start": start, "end": end}
+    spans = _spans((await (await db.connection()).execute(_DOWN_IN, which)).all(), end)
     ids = select(Incident.monitor_id).where(Incident.workspace_id == workspace_id, Incident.severity == Standing.DOWN.value)
     made = select(Monitor.id, Monitor.created_at).where(col(Monitor.id).in_(ids), col(Monitor.created_at) > start)
     young = dict((await db.exec(made)).all())
