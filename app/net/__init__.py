@@ -5,11 +5,9 @@ check. Nothing here follows a redirect, keeps a cookie, or reads proxies and cre
 """
 
 import asyncio
-import functools
 import ipaddress
 import socket
 import ssl
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -19,9 +17,10 @@ import pycurl
 from pycurl.async_multi import AsyncCurlMulti
 
 from app.core.exchange import Failure, Headers
-from app.net import failures, waiting
+from app.net import failures
 from app.net.addresses import AddressPolicy, RefusedAddress
 from app.net.failures import NotConnected
+from app.net.slots import Slots
 from app.net.transfer import (
     CANCELLED,
     TOKEN,
@@ -79,9 +78,7 @@ class Net:
         self._multi = AsyncCurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, max_total)
         self._free: list[pycurl.Curl] = []
-        self._total = asyncio.Semaphore(max_total)
-        self._hosts: defaultdict[tuple[str, int], asyncio.Semaphore] = defaultdict(functools.partial(asyncio.Semaphore, max_per_host))
-        self._users: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._slots = Slots(max_total, max_per_host)
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -140,7 +137,7 @@ class Net:
             failure, text = failures.unresolved(target.host)
             return Received(failure=failure, failure_text=text)
         key = (target.host, target.port)
-        await self._take_slot(key)
+        await self._slots.take(key)
         try:
             if self._closed:
                 return CANCELLED
@@ -180,7 +177,7 @@ class Net:
                 raise BadIdentity("The client certificate and its key cannot be read, or are not a pair. Both are PEM texts.")
             return received
         finally:
-            self._free_slot(key)
+            self._slots.free(key)
 
     async def addresses(self, host: str, port: int = 0, *, timeout_s: float = 5) -> tuple[str, ...]:
         """Return the IP addresses of a host that may be contacted, in the resolver's order: for what is no TCP.
@@ -333,38 +330,6 @@ class Net:
             opened.close()
             raise
         return opened
-
-    async def _take_slot(self, key: tuple[str, int]) -> None:
-        """Wait until the host, and then the whole, has room for one more transfer."""
-        host = self._hosts[key]
-        self._users[key] += 1
-        # Not measured where nobody waits, which is the rule.
-        measured = waiting.of_task() if host.locked() or self._total.locked() else None
-        began = measured.begin() if measured else 0.0
-        try:
-            # The host's first: who waits for a slow host must not hold what others could use.
-            await host.acquire()
-            try:
-                await self._total.acquire()
-            except BaseException:
-                host.release()
-                raise
-        except BaseException:
-            self._leave(key)
-            raise
-        finally:
-            if measured:
-                measured.end(began)
-
-    def _free_slot(self, key: tuple[str, int]) -> None:
-        self._total.release()
-        self._hosts[key].release()
-        self._leave(key)
-
-    def _leave(self, key: tuple[str, int]) -> None:
-        self._users[key] -= 1
-        if not self._users[key]:
-            del self._users[key], self._hosts[key]
 
     def _set_up(
         self,
