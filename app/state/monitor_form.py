@@ -9,7 +9,6 @@ import reflex as rx
 
 from app.core.checks import Kind
 from app.core.placeholders import HIDDEN
-from app.core.schedule import BadSchedule, next_cron, zone
 from app.services import groups, monitor_form, monitors, overview, sites, stored_secrets, trying
 from app.services.access import Action, Actor, may
 from app.services.errors import FieldError, Invalid, NotFound, SeamwatchError, Unauthenticated
@@ -23,6 +22,7 @@ from app.state.monitor import MonitorState, show_changed
 from app.state.monitor_json import hide, reveal
 from app.state.monitor_kinds import KINDS
 from app.state.monitor_sections import sections_of, suggested_name
+from app.state.monitor_view import next_times
 from app.state.notice import done, refused
 from app.state.overview_view import Choice
 from app.state.roles import why_not
@@ -34,7 +34,6 @@ _MAX_CHOICES = 200  # sites and groups in a list
 _MAX_FOUND = 20  # monitors that a search offers
 _MAX_JSON = 400_000
 _INTENTS = ("save", "try", "json", "fields")
-_COMES = 3  # next times that are shown
 
 
 class MonitorFormState(rx.State):
@@ -184,7 +183,7 @@ class MonitorFormState(rx.State):
         self.comes = []
         cron = self._form.text("check.cron").strip()
         if self.kind == Kind.HEARTBEAT and self._form.text("check.rhythm") == "cron" and cron:
-            self.comes = _next_times(cron, self._form.text("check.zone").strip() or "UTC", datetime.now(UTC))
+            self.comes = next_times(cron, self._form.text("check.zone").strip() or "UTC", datetime.now(UTC))
 
     def _focus(self, element_id: str) -> None:
         self.focus_id, self.focus_turn = element_id, self.focus_turn + 1
@@ -401,18 +400,3 @@ class MonitorFormState(rx.State):
     @signed_in
     async def stop(self):
         self.running = False
-
-
-def _next_times(cron: str, zone_name: str, now: datetime) -> list[str]:
-    """Return when an expression comes true next, in its own zone and in UTC; nothing while it cannot be read."""
-    times: list[str] = []
-    at = now
-    try:
-        for _ in range(_COMES):
-            at = next_cron(cron, zone_name, at)
-            local = at.astimezone(zone(zone_name))
-            there = "" if zone_name == "UTC" else f" ({at:%H:%M} UTC)"
-            times.append(f"{local:%a} {local.day} {local:%b %Y, %H:%M} {zone_name}{there}")
-    except BadSchedule:
-        return []
-    return times

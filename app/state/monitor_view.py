@@ -8,7 +8,7 @@ from app.core import chart, described
 from app.core.cell import BARS, Cell
 from app.core.chart import Chart, Span
 from app.core.checks import Check, HeartbeatCheck
-from app.core.schedule import expected
+from app.core.schedule import BadSchedule, expected, next_cron, zone
 from app.services.incidents import IncidentRow
 from app.services.maintenance import WindowRow
 from app.services.monitor_detail import MonitorDetail
@@ -21,6 +21,7 @@ WINDOW_WORDS = {"1h": "1 h", "6h": "6 h", "24h": "24 h", "7d": "7 d", "30d": "30
 WINDOW_S = {"1h": 3600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000, "1y": 31_536_000}
 _SAID = {"1h": "1 hour", "6h": "6 hours", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "1y": "1 year"}
 _TABLE_ROWS = 48
+_COMES = 3  # next times of a cron expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +264,21 @@ def rhythms(calls: Sequence[Call], check: Check | None, now: datetime) -> Rhythm
     late = "" if due > now else "overdue, "
     when = f"{due:%H:%M}" if due.date() == now.astimezone(UTC).date() else f"{due.day} {due:%b, %H:%M}"
     return Rhythms(said.time if said else "–", note, when, f"{late}{grace}")
+
+
+def next_times(cron: str, zone_name: str, now: datetime) -> list[str]:
+    """Return when an expression comes true next, in its own zone and in UTC; nothing while it cannot be read."""
+    times: list[str] = []
+    at = now
+    try:
+        for _ in range(_COMES):
+            at = next_cron(cron, zone_name, at)
+            local = at.astimezone(zone(zone_name))
+            there = "" if zone_name == "UTC" else f" ({at:%H:%M} UTC)"
+            times.append(f"{local:%a} {local.day} {local:%b %Y, %H:%M} {zone_name}{there}")
+    except BadSchedule:
+        return []
+    return times
 
 
 def examples(url: str, cron: str) -> list[Example]:
