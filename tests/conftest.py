@@ -34,7 +34,7 @@ os.environ |= {"SEAMWATCH_DATA_DIR": _DATA, "SEAMWATCH_ENV_FILE": os.devnull}
 
 from app import db, migrations, settings  # noqa: E402
 from app.models import Membership, User, Workspace  # noqa: E402
-from app.services import bearers, board, heartbeat_calls, sessions, signing_keys, watched  # noqa: E402
+from app.services import bearers, board, heard, heartbeat_calls, sessions, signing_keys, watched  # noqa: E402
 from app.services.access import Actor, Role  # noqa: E402
 from tests.identity_providers import CLIENT_ID, CLIENT_SECRET, GitHub, openid_mock  # noqa: E402
 
@@ -72,6 +72,7 @@ def _forget() -> None:
     board.forget()
     watched.forget_secrets()
     heartbeat_calls.forget_refused(heartbeat_calls.refused())
+    heard.forget(heard.late())
 
 
 _make_engine = db.make_engine

@@ -314,7 +314,8 @@ class Engine:
         return [(_at(start_ms), _at(end_ms)) for start_ms, end_ms in spans]
 
     async def note_deafness(self) -> None:
-        """Store when calls of heartbeats could not be written, as soon as the database takes that."""
+        """Store calls of heartbeats that could not be written, and when that was, as soon as the database takes it."""
+        await heartbeat_calls.write_late()
         for span in heartbeat_calls.refused():
             await engine_state.note_gap(*span, self._region)
             self._gaps.append(span)

@@ -3,10 +3,10 @@ what was answered is kept, and a thousand jobs that end on the minute cost a few
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import bindparam, delete, insert, update
 from sqlmodel import col, select
@@ -14,10 +14,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.db import transaction
 from app.models import Heartbeat, HeartbeatCall, Monitor
-from app.services import engine_orders
+from app.services import engine_orders, heard
 from app.services.engine_state import Span
 from app.services.errors import NotFound
+from app.services.heard import Heard, Said
 from app.services.heartbeats import KEPT
+
+logger = logging.getLogger(__name__)
 
 MAX_TEXT_CHARS = 10_000
 GATHER_S = 0.004  # how long a first call waits for others
@@ -26,22 +29,9 @@ MAX_KEY_CHARS = 40
 _TOGETHER_MS = 60_000  # refusals so close to each other are one span
 
 
-class Said(StrEnum):
-    """What a call says."""
-
-    SUCCESS = "success"
-    START = "start"
-    FAIL = "fail"
-    LOG = "log"
-
-
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    key: str
-    said: Said
-    exit_code: int
-    text: str
-    at_ms: int
+    call: Heard
     written: asyncio.Future[bool]  # whether there is such a heartbeat
 
 
@@ -56,6 +46,7 @@ class _Inbox:
 
 _inbox: _Inbox | None = None
 _refused: list[Span] = []  # oldest first
+_writing_late = False
 
 
 async def receive(key: str, said: Said, exit_code: int = 0, text: str = "", *, at_ms: int | None = None) -> None:
@@ -78,11 +69,12 @@ async def receive(key: str, said: Said, exit_code: int = 0, text: str = "", *, a
     if said is Said.SUCCESS and exit_code:
         said = Said.FAIL
     text = text[:MAX_TEXT_CHARS].replace("\0", "\ufffd")  # U+0000 is what PostgreSQL holds in no text
-    call = _Waiting(key, said, exit_code, text, time.time_ns() // 1_000_000 if at_ms is None else at_ms, loop.create_future())
-    _inbox.waiting.append(call)
+    call = Heard(key, said, exit_code, text, time.time_ns() // 1_000_000 if at_ms is None else at_ms)
+    waiting = _Waiting(call, loop.create_future())
+    _inbox.waiting.append(waiting)
     if _inbox.writer is None:
         _inbox.writer = loop.create_task(_write_all(_inbox))
-    if not await call.written:
+    if not await waiting.written:
         raise _unknown()
 
 
@@ -96,20 +88,46 @@ async def _write_all(inbox: _Inbox) -> None:
             await asyncio.sleep(GATHER_S)
             batch, inbox.waiting = inbox.waiting[:BATCH], inbox.waiting[BATCH:]
             try:
-                known = await _write(batch)
+                known = await _write([one.call for one in batch])
             except Exception as error:  # whatever the database raises is each caller's to tell
-                _refuse(min(call.at_ms for call in batch), time.time_ns() // 1_000_000)
-                for call in batch:
-                    if not call.written.done():  # its client may be gone
-                        call.written.set_exception(error)
+                _refuse(min(one.call.at_ms for one in batch), time.time_ns() // 1_000_000)
+                for one in batch:
+                    heard.keep(one.call)
+                    if not one.written.done():  # its client may be gone
+                        one.written.set_exception(error)
                 continue
-            for call in batch:
-                if not call.written.done():
-                    call.written.set_result(call.key in known)
-            for monitor_id in sorted(set(known.values())):
-                await engine_orders.beat(monitor_id)
+            for one in batch:
+                if not one.written.done():
+                    one.written.set_result(one.call.key in known)
+            await _tell_engine(known)
+            await write_late()
     finally:
         inbox.writer = None
+
+
+async def _tell_engine(known: Mapping[str, int]) -> None:
+    for monitor_id in sorted(set(known.values())):
+        await engine_orders.beat(monitor_id)
+
+
+async def write_late() -> None:
+    """Write down the calls that were refused, if the database takes them by now. While somebody else is at it, it is theirs."""
+    global _writing_late
+    if _writing_late:
+        return
+    _writing_late = True
+    try:
+        while waiting := heard.late():
+            batch = waiting[:BATCH]
+            try:
+                known = await _write(batch, late=True)
+            except Exception:  # the database: at the next call, or when the engine looks again
+                logger.warning("%d calls of heartbeats still wait for the database", len(waiting))
+                return
+            heard.forget(frozenset(batch))
+            await _tell_engine(known)
+    finally:
+        _writing_late = False
 
 
 def _refuse(from_ms: int, to_ms: int) -> None:
@@ -128,11 +146,12 @@ def forget_refused(spans: Collection[Span]) -> None:
     _refused[:] = [span for span in _refused if span not in spans]
 
 
-async def _write(batch: Sequence[_Waiting]) -> dict[str, int]:
+async def _write(batch: Sequence[Heard], *, late: bool = False) -> dict[str, int]:
     """Write a batch in one transaction; return the monitor of each key that there is."""
+    taken = heard.take_late if late else heard.take
     async with transaction() as db:
         rows = await _rows(db, {call.key for call in batch})
-        written = [_take(rows[call.key], call) for call in batch if call.key in rows]
+        written = [_row(rows[call.key], call, taken(rows[call.key], call)) for call in batch if call.key in rows]
         if written:
             # Core statements on the connection: many rows each, and nothing to load.
             connection = await db.connection()
@@ -167,38 +186,16 @@ async def _rows(db: AsyncSession, keys: set[str]) -> dict[str, Heartbeat]:
     return found
 
 
-def _take(row: Heartbeat, call: _Waiting) -> dict[str, object]:
-    """Put a call into its heartbeat's row; return the row of its history.
-
-    Calls count in the order in which they come, whatever the clock says: no time of an earlier one stands after this one's.
-    """
-    took_ms = None
-    at_ms = call.at_ms
-    if call.said in (Said.SUCCESS, Said.FAIL):
-        running = row.started_ms is not None and row.started_ms > max(row.succeeded_ms or 0, row.failed_ms or 0)
-        if running and row.started_ms is not None and row.started_ms <= at_ms:
-            took_ms = at_ms - row.started_ms
-        row.started_ms = _at_most(row.started_ms, at_ms)
-        if call.said is Said.SUCCESS:
-            row.succeeded_ms, row.failed_ms = at_ms, _at_most(row.failed_ms, at_ms - 1)
-        else:
-            row.succeeded_ms, row.failed_ms = _at_most(row.succeeded_ms, at_ms - 1), at_ms
-        row.exit_code = call.exit_code
-    elif call.said is Said.START:
-        row.started_ms = at_ms
-        row.succeeded_ms, row.failed_ms = _at_most(row.succeeded_ms, at_ms - 1), _at_most(row.failed_ms, at_ms - 1)
+def _row(row: Heartbeat, call: Heard, took_ms: int | None) -> dict[str, object]:
+    """Return the row of a call in its heartbeat's history."""
     return {
         "monitor_id": row.monitor_id,
-        "at_ms": at_ms,
+        "at_ms": call.at_ms,
         "kind": call.said.value,
         "exit_code": call.exit_code,
         "took_ms": took_ms,
         "text": call.text,
     }
-
-
-def _at_most(ms: int | None, most_ms: int) -> int | None:
-    return None if ms is None else min(ms, most_ms)
 
 
 _UPDATE = (

@@ -18,7 +18,7 @@ from app.core.results import Cause
 from app.core.schedule import deadline, expected
 from app.db import reading, transaction
 from app.models import Heartbeat, HeartbeatCall, Monitor, now
-from app.services import audit
+from app.services import audit, heard
 from app.services.access import Action, Actor, require
 from app.services.audit import Did
 from app.services.errors import NotFound
@@ -100,7 +100,9 @@ async def calls(db: AsyncSession, monitor_id: int, most: int = KEPT) -> tuple[Ca
     query = (
         select(HeartbeatCall).where(HeartbeatCall.monitor_id == monitor_id).order_by(col(HeartbeatCall.id).desc()).limit(min(most, KEPT))
     )
-    return tuple(Call(_from_ms(row.at_ms), row.kind, row.exit_code, row.took_ms, row.text) for row in await db.exec(query))
+    # One that the database refused at first stands behind those that came after it.
+    newest_first = sorted(await db.exec(query), key=lambda row: -row.at_ms)
+    return tuple(Call(_from_ms(row.at_ms), row.kind, row.exit_code, row.took_ms, row.text) for row in newest_first)
 
 
 async def look(monitor_id: int, check: HeartbeatCheck, at: datetime, deaf: Iterable[Span] = ()) -> Checked:
@@ -113,7 +115,7 @@ async def look(monitor_id: int, check: HeartbeatCheck, at: datetime, deaf: Itera
         row = await db.get(Heartbeat, monitor_id)
     if row is None:
         return Checked(Outcome.UNKNOWN, Cause.CONFIGURATION, "It has no address that could be called.")
-    return judge(row, check, at, tuple(deaf))
+    return judge(heard.with_late(row), check, at, tuple(deaf))
 
 
 def judge(row: Heartbeat, check: HeartbeatCheck, at: datetime, deaf: Sequence[Span] = ()) -> Checked:
@@ -141,8 +143,8 @@ def judge(row: Heartbeat, check: HeartbeatCheck, at: datetime, deaf: Sequence[Sp
         return Checked(Outcome.UP, facts=_facts(row, last))
     last = deadline(check.rhythm, basis, deaf)
     if at > last:
-        heard = f"The last call came at {_clock(_from_ms(ended_ms))}" if ended_ms else "No call came yet"
-        text = f"{heard}; the next was expected by {_clock(last)}."
+        last_call = f"The last call came at {_clock(_from_ms(ended_ms))}" if ended_ms else "No call came yet"
+        text = f"{last_call}; the next was expected by {_clock(last)}."
         return Checked(Outcome.DOWN, Cause.MISSED, text, facts=_facts(row, last))
     if not ended_ms:
         return Checked(Outcome.UNKNOWN, text=f"No call yet. One is expected by {_clock(last)}.", facts=_facts(row, last))

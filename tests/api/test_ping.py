@@ -11,7 +11,7 @@ from sqlmodel import col, select, update
 
 from app import db, web
 from app.models import Heartbeat, HeartbeatCall, Monitor, now
-from app.services import engine_orders, heartbeat_calls, heartbeats, rates
+from app.services import engine_orders, heard, heartbeat_calls, heartbeats, rates
 from app.services.access import Actor
 from app.services.errors import NotFound
 from app.services.heartbeat_calls import Said
@@ -218,8 +218,33 @@ async def test_calls_that_cannot_be_written_are_not_answered_as_if_they_were(cas
         patched.setattr(heartbeat_calls, "_write", broken)
         with pytest.raises(OSError, match="disk full"):
             await heartbeat_calls.receive(key, Said.SUCCESS)
-    await heartbeat_calls.receive(key, Said.SUCCESS)
-    assert len(await calls_of(monitor_id)) == 1
+    assert await calls_of(monitor_id) == []
+
+
+async def test_a_call_that_was_refused_is_written_when_the_database_takes_it_in_the_order_of_time(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+):
+    monitor_id, key = await add_heartbeat(cast.alice)
+
+    async def broken(_batch: object, **_: object) -> None:
+        raise OSError("disk full")
+
+    await heartbeat_calls.receive(key, Said.START, at_ms=1000)
+    with monkeypatch.context() as patched:
+        patched.setattr(heartbeat_calls, "_write", broken)
+        for said, at_ms in ((Said.LOG, 2000), (Said.SUCCESS, 3500)):
+            with pytest.raises(OSError, match="disk full"):
+                await heartbeat_calls.receive(key, said, text="x" * 5000, at_ms=at_ms)
+        await heartbeat_calls.write_late()
+        assert len(heard.late()) == 2
+    # A newer one that comes first counts: the late one only stands in the history.
+    await heartbeat_calls.receive(key, Said.FAIL, at_ms=9000)
+    while heard.late():  # noqa: ASYNC110  nothing tells
+        await asyncio.sleep(0.001)
+    assert [kind for kind, _, _ in await calls_of(monitor_id)] == ["fail", "success", "log", "start"]
+    assert [len(text) for _, _, text in await calls_of(monitor_id)] == [0, heard.MAX_LATE_TEXT_CHARS, heard.MAX_LATE_TEXT_CHARS, 0]
+    row = await row_of(monitor_id)
+    assert (row.failed_ms, row.succeeded_ms) == (9000, None)
 
 
 async def test_a_client_that_goes_away_while_its_call_is_written_does_not_lose_the_others(cast: Cast):

@@ -11,7 +11,7 @@ from app import db
 from app.engine.engine import Engine
 from app.models import Heartbeat, Incident
 from app.net import AddressPolicy, Net
-from app.services import heartbeat_calls, heartbeats
+from app.services import heard, heartbeat_calls, heartbeats
 from app.services.heartbeat_calls import Said
 from tests.conftest import Cast
 from tests.engine.watching import Target, Times, add, engine, minute, rows, target
@@ -89,3 +89,28 @@ async def test_a_call_that_our_database_refused_is_not_missed(workspace: int, mo
         assert not await rows(Incident)
         await minute(made, times, 12)
         assert len(await rows(Incident)) == 1  # the next one was really missed
+
+
+async def test_a_call_that_was_refused_long_before_it_was_due_counts_from_when_it_came(workspace: int, monkeypatch: pytest.MonkeyPatch):
+    times = Times()
+    key = await add_heartbeat(workspace, times.ms)
+    monkeypatch.setattr(heartbeat_calls, "_refused", [])
+    monkeypatch.setattr(heartbeat_calls.time, "time_ns", lambda: times.ms * 1_000_000)
+    async with engine(times) as made:
+        await heartbeat_calls.receive(key, Said.SUCCESS)
+        await minute(made, times, 4)  # the next is expected after ten minutes, and may be a minute late
+        with monkeypatch.context() as broken:
+            broken.setattr(heartbeat_calls, "_write", refuse)
+            with pytest.raises(OperationalError):
+                await heartbeat_calls.receive(key, Said.SUCCESS)
+            await minute(made, times, 10)  # as long as the database refuses calls
+            assert not await rows(Incident)
+        await made.note_deafness()
+        assert heard.late() == []
+        await minute(made, times)
+        assert not await rows(Incident)
+        await minute(made, times)
+        assert len(await rows(Incident)) == 1  # more than eleven minutes after the call that was refused
+    (row,) = await rows(Heartbeat)
+    assert row.succeeded_ms is not None
+    assert (await rows(Incident))[0].opened_at.timestamp() * 1000 > row.succeeded_ms + 660_000

@@ -15,7 +15,7 @@ from app.models import AuditEvent, Heartbeat, Monitor
 from app.services import heartbeat_calls, heartbeats
 from app.services.access import Actor, Role
 from app.services.errors import Forbidden, NotFound, Unauthenticated
-from app.services.heartbeat_calls import Said
+from app.services.heard import Heard, Said
 from app.services.heartbeats import judge, to_ms
 from tests.conftest import Cast, add_actor
 
@@ -170,9 +170,8 @@ async def test_on_a_database_server_calls_of_two_processes_do_not_lock_each_othe
     made = [await add_heartbeat(alice) for _ in range(6)]
     keys = [key for _, _, key in made]
 
-    def batch(order: list[str]) -> list[heartbeat_calls._Waiting]:
-        loop = asyncio.get_running_loop()
-        return [heartbeat_calls._Waiting(key, Said.SUCCESS, 0, "", number + 1, loop.create_future()) for number, key in enumerate(order)]
+    def batch(order: list[str]) -> list[Heard]:
+        return [Heard(key, Said.SUCCESS, 0, "", number + 1) for number, key in enumerate(order)]
 
     # What two processes do at once: the same keys, in opposite order.
     for _ in range(10):
