@@ -13,7 +13,7 @@ from app.state.overview import OverviewState
 from app.state.overview_view import Choice
 from app.state.session import actor_of
 from app.state.shown import counted, sign_in_path
-from app.state.typed import text
+from app.state.typed import put_errors, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,7 @@ class GroupingState(rx.State):
             await groups.change(await actor_of(self), self.group_id, text(form, "name"), text(form, "parent"))
         except Invalid as error:
             self.name = text(form, "name")
-            self.name_error = next((one.message for one in error.errors if one.field == "name"), "")
-            self.error = next((one.message for one in error.errors if one.field != "name"), "")
+            put_errors(self, error, {"name": "name_error"}, "error")
             return None
         except SeamwatchError as error:
             return await self._refused(error)

@@ -15,9 +15,10 @@ from app.state.notice import done, refused
 from app.state.roles import ROLE_WORDS, why_not, with_article
 from app.state.session import actor_of
 from app.state.shown import PAGE_ROWS, counted, day, iso, sign_in_path, when
-from app.state.typed import number, text
+from app.state.typed import number, put_errors, text
 
 PATH = "/settings/members"
+_PLACES = {"role": "role_error", "note": "note_error", "days": "days_error"}  # of errors, by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class MembersState(rx.State):
         try:
             made = await invitations.make(await actor_of(self), role, note, number(form, "days"))
         except Invalid as error:
-            self._show(error)
+            put_errors(self, error, _PLACES)
         except Unauthenticated as error:
             yield refused(error, PATH)
         except SeamwatchError as error:
@@ -215,18 +216,6 @@ class MembersState(rx.State):
 
     def _clear(self) -> None:
         self.role_error = self.note_error = self.days_error = self.form_error = self.link = ""
-
-    def _show(self, invalid: Invalid) -> None:
-        for error in invalid.errors:
-            match error.field:
-                case "role":
-                    self.role_error = error.message
-                case "note":
-                    self.note_error = error.message
-                case "days":
-                    self.days_error = error.message
-                case _:
-                    self.form_error = error.message
 
     @rx.event
     @signed_in

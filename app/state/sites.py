@@ -18,10 +18,11 @@ from app.state.overview_view import GLYPHS, STATUS_WORDS
 from app.state.roles import why_not
 from app.state.session import SessionState, actor_of, show_counts
 from app.state.shown import PAGE_ROWS, ago, counted, iso, sign_in_path, without_scheme
-from app.state.typed import text
+from app.state.typed import put_errors, text
 
 PATH = "/sites"
 _LOOK_S = 5  # so often what is shown is read again while the page is open
+_PLACES = {"name": "name_error", "page_url": "page_error", "api_url": "api_error"}  # of errors, by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ class SitesState(rx.State):
             else:
                 await sites.create(actor, *wanted)
         except Invalid as error:
-            self._blame(error)
+            put_errors(self, error, _PLACES)
         except Unauthenticated as error:
             yield refused(error, PATH)
         except SeamwatchError as error:
@@ -187,18 +188,6 @@ class SitesState(rx.State):
             yield await self._read()
         finally:
             self.saving = False
-
-    def _blame(self, invalid: Invalid) -> None:
-        for error in invalid.errors:
-            match error.field:
-                case "name":
-                    self.name_error = error.message
-                case "page_url":
-                    self.page_error = error.message
-                case "api_url":
-                    self.api_error = error.message
-                case _:
-                    self.form_error = error.message
 
     # Scanning and deleting.
 

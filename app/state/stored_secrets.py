@@ -15,11 +15,12 @@ from app.state.notice import done, refused
 from app.state.roles import why_not
 from app.state.session import actor_of
 from app.state.shown import PAGE_ROWS, counted, day, iso, sign_in_path, when
-from app.state.typed import raw, text
+from app.state.typed import put_errors, raw, text
 
 PATH = "/settings/secrets"
 _VALUE_CHARS = 64 * 1024  # more than any value may have, so that the service says what is too much
 _NAMED = 3  # monitors that use a secret
+_PLACES = {"name": "name_error", "value": "value_error"}  # of errors, by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class StoredSecretsState(rx.State):
                 raise Invalid("name", f"There is a secret {name} already. Replace its value in the list, or choose another name.")
             replaced = await stored_secrets.put(await actor_of(self), name, raw(form, "value", _VALUE_CHARS))
         except Invalid as error:
-            self._show(error)
+            put_errors(self, error, _PLACES)
         except Unauthenticated as error:
             yield refused(error, PATH)
         except SeamwatchError as error:
@@ -141,16 +142,6 @@ class StoredSecretsState(rx.State):
             yield StoredSecretsState.retry
         finally:
             self.saving = False
-
-    def _show(self, invalid: Invalid) -> None:
-        for error in invalid.errors:
-            match error.field:
-                case "name":
-                    self.name_error = error.message
-                case "value":
-                    self.value_error = error.message
-                case _:
-                    self.form_error = error.message
 
     @rx.event
     @signed_in

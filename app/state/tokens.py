@@ -16,7 +16,7 @@ from app.state.notice import done, refused
 from app.state.roles import ROLE_WORDS, why_not
 from app.state.session import actor_of
 from app.state.shown import PAGE_ROWS, counted, day, iso, sign_in_path, when
-from app.state.typed import number, text
+from app.state.typed import number, put_errors, text
 
 PATH = "/settings/tokens"
 PERSONAL, WORKSPACE = "personal", "workspace"
@@ -44,6 +44,7 @@ SCOPES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 DAYS = (7, 30, 90, 365)
 DAYS_CHOSEN = 90
 ROLE_CHOSEN = Role.VIEWER.value  # of a workspace token; the least, until more is asked for
+_PLACES = {"name": "name_error", "scopes": "scopes_error", "days": "days_error", "role": "role_error"}  # of errors, by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,9 @@ class TokensState(rx.State):
         try:
             made = await tokens.make(await actor_of(self), NewToken(text(form, "name"), scopes, number(form, "days"), role))
         except Invalid as error:
-            yield self._show(error)
+            put_errors(self, error, _PLACES)
+            if self.name_error:
+                yield rx.set_focus("token-name")
         except Unauthenticated as error:
             yield refused(error, PATH)
         except SeamwatchError as error:
@@ -202,22 +205,6 @@ class TokensState(rx.State):
 
     def _clear(self) -> None:
         self.name_error = self.scopes_error = self.days_error = self.role_error = self.form_error = ""
-
-    def _show(self, invalid: Invalid):
-        """Put each sentence under its field, and the focus on the name when it is at fault."""
-        for error in invalid.errors:
-            match error.field:
-                case "name":
-                    self.name_error = error.message
-                case "scopes":
-                    self.scopes_error = error.message
-                case "days":
-                    self.days_error = error.message
-                case "role":
-                    self.role_error = error.message
-                case _:
-                    self.form_error = error.message
-        return rx.set_focus("token-name") if self.name_error else None
 
     def _forget(self) -> None:
         self.secret = self.secret_name = self.curl = ""

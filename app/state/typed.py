@@ -1,6 +1,8 @@
-"""What a form sends. Any client may send any JSON value, so nothing but text of a bounded length is taken from it."""
+"""What a form sends, and what is wrong with it. Any client may send any JSON value, so nothing but text of a bounded length is taken."""
 
 from collections.abc import Mapping
+
+from app.services.errors import Invalid
 
 
 def text(form: object, name: str, at_most: int = 400) -> str:
@@ -18,3 +20,14 @@ def number(form: object, name: str) -> int:
     """Return a whole number from a field; -1 when it is none, which no service takes."""
     digits = text(form, name)
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else -1
+
+
+def put_errors(state: object, invalid: Invalid, places: Mapping[str, str], other: str = "form_error") -> None:
+    """Put each sentence where the form shows it.
+
+    Args:
+        places: field → var of the state that stands under it.
+        other: the var for what no field of these is to blame for.
+    """
+    for error in invalid.errors:
+        setattr(state, places.get(error.field, other), error.message)

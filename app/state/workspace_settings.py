@@ -15,9 +15,10 @@ from app.state.notice import done, refused
 from app.state.roles import ROLE_WORDS, why_not
 from app.state.session import SessionState, actor_of
 from app.state.shown import PAGE_ROWS, counted, day, iso, sign_in_path
-from app.state.typed import number, text
+from app.state.typed import number, put_errors, text
 
 PATH = "/settings/workspace"
+_PLACES = {"name": "name_error", "audit_days": "days_error"}  # of errors, by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class WorkspaceSettingsState(rx.State):
                 await actor_of(self), name=name if name != self.name else None, audit_days=days if str(days) != self.audit_days else None
             )
         except Invalid as error:
-            self._show(error)
+            put_errors(self, error, _PLACES)
         except Unauthenticated as error:
             yield refused(error, PATH)
         except SeamwatchError as error:
@@ -135,16 +136,6 @@ class WorkspaceSettingsState(rx.State):
             yield [WorkspaceSettingsState.retry, SessionState.load]
         finally:
             self.saving = False
-
-    def _show(self, invalid: Invalid) -> None:
-        for error in invalid.errors:
-            match error.field:
-                case "name":
-                    self.name_error = error.message
-                case "audit_days":
-                    self.days_error = error.message
-                case _:
-                    self.form_error = error.message
 
     @rx.event
     @signed_in
