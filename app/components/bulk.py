@@ -6,7 +6,7 @@ import reflex as rx
 from reflex.vars import ObjectVar
 
 from app.components.button import button
-from app.components.confirm import Dialog, confirmation
+from app.components.confirm import confirmation, dialog
 from app.components.field import select_field, text_field
 from app.components.panel_error import note
 from app.state.bulk import DOWN_AFTER, INTERVALS, UP_AFTER, BulkState
@@ -95,17 +95,5 @@ def _change() -> rx.Component:
         custom_attrs={"noValidate": True},
         class_name="stack",
     )
-    return Dialog.create(
-        rx.el.div(
-            rx.el.h2("Change ", _S.chosen_words.replace(" chosen", ""), id="bulk-change-head"),
-            # Mounted with each opening, so that nothing chosen earlier is left in it.
-            rx.cond(_S.asked == "change", form),
-            class_name="asked",
-        ),
-        id="bulk-change",
-        shown=_S.asked == "change",
-        after="main",
-        on_close=_S.keep,
-        aria_labelledby="bulk-change-head",
-        class_name="dialog",
-    )
+    shown, head = _S.asked == "change", rx.fragment("Change ", _S.chosen_words.replace(" chosen", ""))
+    return dialog("bulk-change", head, rx.cond(shown, form), shown=shown, on_close=_S.keep)

@@ -1,7 +1,7 @@
-"""Confirmation, for what cannot be undone: a question with the object's name, what goes with it, and the verb on the button.
+"""Dialogs; and confirmation, for what cannot be undone: a question with the object's name, what goes with it, the verb on the button.
 
-It is the browser's own modal dialog: it makes the rest of the page inert, closes on Esc, and gives the focus back to where it was.
-The focus starts on the first control in it, which is the safe button, or the field in which a name must be typed.
+A dialog is the browser's own modal dialog: it makes the rest of the page inert, closes on Esc, and gives the focus back to where it was.
+The focus starts on the first control in it, which in a question is the safe button, or the field in which a name must be typed.
 """
 
 from dataclasses import dataclass
@@ -38,6 +38,26 @@ class Dialog(BaseHTML):
         )
         follow = f"if ({self.shown!s}) {{ if (!box.open) box.showModal(); }} else if (box.open) {{ {closed} }}"
         return [f"useEffect(() => {{ const box = {self.get_ref()}.current; if (!box) return; {follow} }}, [{self.shown!s}]);"]
+
+
+def dialog(dialog_id: str, head: Any, *content: Any, shown: rx.Var[bool], on_close: Any, after: str = "main") -> rx.Component:
+    """Return a modal dialog under a heading, for what is no question; put it anywhere on the page.
+
+    Args:
+        dialog_id: unique on the page.
+        head: the heading, which is its name, too.
+        content: what a user fills in is to be mounted with each opening (`rx.cond(shown, form)`), so that nothing typed earlier is left.
+        shown, on_close, after: as for `confirmation`, whose `on_keep` is `on_close`.
+    """
+    return Dialog.create(
+        rx.el.div(rx.el.h2(head, id=f"{dialog_id}-head", class_name="any"), *content, class_name="asked"),
+        id=dialog_id,
+        shown=shown,
+        after=after,
+        on_close=on_close,
+        aria_labelledby=f"{dialog_id}-head",
+        class_name="dialog",
+    )
 
 
 @dataclass(frozen=True, slots=True)

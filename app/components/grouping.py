@@ -6,7 +6,7 @@ import reflex as rx
 from reflex.vars import ObjectVar
 
 from app.components.button import button
-from app.components.confirm import Dialog, confirmation
+from app.components.confirm import confirmation, dialog
 from app.components.field import text_field
 from app.components.panel_error import note
 from app.state.grouping import GroupingState, GroupLine
@@ -45,19 +45,13 @@ def _line(one: ObjectVar[GroupLine]) -> rx.Component:
 def _list() -> rx.Component:
     lines = rx.el.ul(rx.foreach(_S.lines, lambda one: _line(cast("ObjectVar[GroupLine]", one))), class_name="group-list")
     nothing = rx.el.p("There are none yet. Choose monitors, then Change, to put them into a new group.", class_name="m")
-    return Dialog.create(
-        rx.el.div(
-            rx.el.h2("Groups", id="groups-head"),
-            rx.cond(_S.lines.length() > 0, lines, nothing),
-            rx.el.div(button("Close", on_click=_S.leave), class_name="row wrap choices"),
-            class_name="asked",
-        ),
-        id="groups",
+    return dialog(
+        "groups",
+        "Groups",
+        rx.cond(_S.lines.length() > 0, lines, nothing),
+        rx.el.div(button("Close", on_click=_S.leave), class_name="row wrap choices"),
         shown=_S.asked == "list",
-        after="main",
         on_close=_S.leave,
-        aria_labelledby="groups-head",
-        class_name="dialog",
     )
 
 
@@ -96,17 +90,5 @@ def _form() -> rx.Component:
         custom_attrs={"noValidate": True},
         class_name="stack spaced",
     )
-    return Dialog.create(
-        rx.el.div(
-            rx.el.h2("Change the group", id="group-head"),
-            # Mounted with each opening, so that nothing typed earlier is left in it.
-            rx.cond(_S.asked == "edit", form),
-            class_name="asked",
-        ),
-        id="group",
-        shown=_S.asked == "edit",
-        after="main",
-        on_close=_S.leave,
-        aria_labelledby="group-head",
-        class_name="dialog",
-    )
+    shown = _S.asked == "edit"
+    return dialog("group", "Change the group", rx.cond(shown, form), shown=shown, on_close=_S.leave)

@@ -3,7 +3,7 @@
 import reflex as rx
 
 from app.components.button import button
-from app.components.confirm import Dialog
+from app.components.confirm import dialog
 from app.components.field import text_field
 from app.components.native_form import NativeForm
 from app.state.new_workspace import NewWorkspaceState
@@ -46,17 +46,6 @@ def new_workspace() -> rx.Component:
             class_name="row wrap choices",
         ),
     )
-    return Dialog.create(
-        rx.el.div(
-            rx.el.h2(rx.cond(_S.made_id != "", f"{_S.made_name} is made", "New workspace"), id="new-workspace-head", class_name="any"),
-            # Mounted with each opening, so that nothing typed earlier is left in it.
-            rx.cond(_S.shown, rx.cond(_S.made_id != "", made, form)),
-            class_name="asked",
-        ),
-        id="new-workspace",
-        shown=_S.shown,
-        after="main",
-        on_close=_S.close,
-        aria_labelledby="new-workspace-head",
-        class_name="dialog",
-    )
+    is_made = _S.made_id != ""
+    head = rx.cond(is_made, f"{_S.made_name} is made", "New workspace")
+    return dialog("new-workspace", head, rx.cond(_S.shown, rx.cond(is_made, made, form)), shown=_S.shown, on_close=_S.close)
