@@ -15,15 +15,7 @@ from app.core.html import PageFacts, is_html, read_page
 from app.core.inventory import Call, Inventory, OAuthStart, SocketUse, Source, SourceKind, UrlLiteral
 from app.core.javascript.calls import Requests, read_requests
 from app.core.javascript.reader import MAX_SOURCE_BYTES, read_module
-from app.core.javascript.strings import (
-    csrf_cookies,
-    oauth_provider,
-    oauth_starts,
-    preloaded_chunks,
-    read_headers,
-    storage_keys,
-    url_literals,
-)  # fmt: skip
+from app.core.javascript.strings import oauth_provider, oauth_starts, preloaded_chunks, url_literals
 from app.core.javascript.values import Page
 from app.core.observation import ScanRequest, is_redirect
 from app.core.openapi import read_schema
@@ -52,15 +44,6 @@ class ScriptText:
     text: str
     is_module: bool
     exchange: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptFacts:
-    """What the page's scripts say beside their calls; for rules on tokens, headers and cookies."""
-
-    storage_keys: tuple[str, ...] = ()
-    read_headers: tuple[str, ...] = ()  # response headers that scripts read, lower case
-    csrf_cookies: tuple[str, ...] = ()
 
 
 def page_exchange(request: ScanRequest, exchanges: Sequence[Exchange]) -> Exchange | None:
@@ -119,16 +102,6 @@ def script_texts(request: ScanRequest, exchanges: Sequence[Exchange]) -> tuple[S
         if url not in found and not any(script.exchange == exchange.id for script in found.values()):
             found[url] = ScriptText(url, exchange.text(), True, exchange.id)
     return tuple(found.values())
-
-
-def script_facts(request: ScanRequest, exchanges: Sequence[Exchange]) -> ScriptFacts:
-    """Return what the page's scripts say about storage, response headers and CSRF cookies."""
-    texts = [script.text[:MAX_SOURCE_CHARS] for script in script_texts(request, exchanges)]
-    return ScriptFacts(
-        tuple(dict.fromkeys(key for text in texts for key in storage_keys(text))),
-        tuple(dict.fromkeys(name for text in texts for name in read_headers(text))),
-        tuple(dict.fromkeys(name for text in texts for name in csrf_cookies(text))),
-    )
 
 
 @lru_cache(maxsize=64)

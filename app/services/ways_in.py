@@ -23,20 +23,10 @@ class ProviderButton:
 
 
 @dataclass(frozen=True, slots=True)
-class NotConfigured:
-    """A provider that an operator could offer."""
-
-    label: str
-    variables: tuple[str, ...]  # to be set
-    redirect_uri: str  # to be registered there
-
-
-@dataclass(frozen=True, slots=True)
 class Options:
     providers: tuple[ProviderButton, ...]
     passkeys: bool  # whether anybody here has one
     has_owner: bool
-    not_configured: tuple[NotConfigured, ...] = ()
 
 
 def redirect_uri(key: str) -> str:
@@ -64,20 +54,4 @@ async def options() -> Options:
     """Return what the sign-in page offers. Needs no actor: all of it is public."""
     async with reading() as db:
         passkeys = (await db.exec(select(Passkey.id).limit(1))).first() is not None
-    configured = {provider.key for provider in settings().providers}
-    return Options(
-        tuple(map(button, settings().providers)),
-        passkeys,
-        await login_links.has_owner(),
-        tuple(one for one in _known() if one.redirect_uri.rpartition("/")[2] not in configured),
-    )
-
-
-def _known() -> tuple[NotConfigured, ...]:
-    both = ("CLIENT_ID", "CLIENT_SECRET")
-    found = [
-        NotConfigured(label, tuple(f"SEAMWATCH_{label.upper()}_{name}" for name in both), redirect_uri(label.lower()))
-        for label in ("Google", "GitHub")
-    ]
-    names = tuple(f"SEAMWATCH_OIDC_KEY_{name}" for name in ("ISSUER", *both))
-    return (*found, NotConfigured("Any OpenID provider, under a KEY of your choice", names, redirect_uri("key")))
+    return Options(tuple(map(button, settings().providers)), passkeys, await login_links.has_owner())

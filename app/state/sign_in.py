@@ -24,9 +24,6 @@ _TOKEN_AT_MOST = 200
 # Why one stands before the sign-in: glyph, what happened, what follows. Of the address only the code is taken, no text.
 WHY: dict[str, tuple[str, str, str]] = {
     "revoked": ("degraded", "This session was ended.", "You signed out in another tab, or it was ended from another browser."),
-    "expired": ("unknown", "Your session expired.", "A sign-in lasts 14 days. Sign in again to go on where you were."),
-    "signed-out": ("ok", "You are signed out.", "Nothing of yours is left in this tab."),
-    "denied": ("down", "The provider did not confirm the sign-in.", "It was cancelled, or took longer than ten minutes. Start again."),
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from answers import PAGE, answer, page
 
-from app.core.collect import MAX_SCRIPTS, collect, next_scripts, script_facts
+from app.core.collect import MAX_SCRIPTS, collect, next_scripts
 from app.core.exchange import Exchange, Purpose
 from app.core.inventory import Call, Inventory, SourceKind
 from app.core.javascript.reader import MAX_SOURCE_BYTES, read_module
@@ -235,12 +235,3 @@ def test_more_calls_than_are_followed_are_named():
 def test_closing_brackets_in_strings_do_not_hide_a_deep_nest():
     assert read_module('fetch("' + ")" * 5_000 + '");' + "(" * 2_000).unread == "nested"
     assert read_module('fetch("' + "(" * 500 + '");').unread == ""
-
-
-def test_storage_keys_headers_and_csrf_cookies_are_read():
-    text = """localStorage.getItem("access_token"); sessionStorage.setItem(`cart`, 1); localStorage.theme = 1; localStorage.clear();
-    r.headers.get("X-Total-Count"); x.getResponseHeader('Link'); document.cookie.match(/csrftoken=/)"""
-    facts = script_facts(ScanRequest(PAGE), [page(MAIN), script(2, "main.js", text)])
-    assert facts.storage_keys == ("access_token", "cart", "theme")
-    assert facts.read_headers == ("x-total-count", "link")
-    assert facts.csrf_cookies == ("csrftoken",)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -302,18 +301,9 @@ async def test_a_workspace_is_made_from_the_switcher(account: Account, context: 
     assert complaints == []
 
 
-@pytest.mark.parametrize(
-    ("why", "said"),
-    [
-        ("revoked", "This session was ended."),
-        ("expired", "Your session expired."),
-        ("signed-out", "You are signed out."),
-        ("denied", "The provider did not confirm the sign-in."),
-    ],
-)
-async def test_the_sign_in_says_why_one_stands_there(seamwatch: Running, page: Page, why: str, said: str):
-    await page.goto(f"/sign-in?why={why}")
-    await expect(page.get_by_role("status").filter(has_text=said)).to_be_visible()
+async def test_the_sign_in_says_why_one_stands_there(seamwatch: Running, page: Page):
+    await page.goto("/sign-in?why=revoked")
+    await expect(page.get_by_role("status").filter(has_text="This session was ended.")).to_be_visible()
 
 
 async def test_the_sign_in_repeats_no_text_of_its_address(seamwatch: Running, page: Page):

@@ -32,14 +32,6 @@ _PROVIDERS = (
     ("facebook", re.compile(r"https://www\.facebook\.com/(?:v[\d.]+/)?dialog/oauth", re.I)),
 )
 _QUOTED_PATH = re.compile(r"""(["'`])((?:https?://[^"'`\s\\<>{}$]{3,200}|/)[^"'`\s\\<>{}$]{3,200})\1""")
-_STORAGE = re.compile(
-    r"""(?:local|session)Storage\.(?:get|set|remove)Item\(\s*(["'`])([^"'`\\]{1,80})\1|localStorage\.([A-Za-z_]\w{1,40})\b"""
-)
-_STORAGE_METHODS = frozenset({"getItem", "setItem", "removeItem", "clear", "length", "key"})
-_READ_HEADER = re.compile(
-    r"""\bheaders(?:\.get\(\s*(["'`])([\w-]{2,60})\1|\[(["'`])([\w-]{2,60})\3\])|getResponseHeader\(\s*(["'`])([\w-]{2,60})\5"""
-)
-_COOKIE_NAME = re.compile(r"\b(csrftoken|csrf_token|XSRF-TOKEN|csrf_access_token|_csrf|xsrf-token)\b")
 _PRELOAD_MAP = re.compile(r"__vite__mapDeps.{0,300}?\[((?:\s*[\"'`][^\"'`\]]{1,200}[\"'`]\s*,?)+)\]", re.S)
 _QUOTED = re.compile(r"""["'`]([^"'`]{1,200})["'`]""")
 _BARE_SECRET = re.compile(r"""(["'`])(?:Bearer|Basic|Token|JWT)\s+[^"'`$]{4,}\1|(["'`])(?=[A-Za-z_\-+/=.]*\d)[A-Za-z0-9_\-+/=.]{24,}\2""")
@@ -158,25 +150,6 @@ def oauth_starts(source: str) -> Iterator[tuple[str, str, str]]:
         if provider is not None and "callback" not in url and url not in seen and len(seen) < 10:
             seen.add(url)
             yield url, provider, excerpt_of(source[max(0, match.start() - 60) : match.end() + 40])
-
-
-def storage_keys(source: str) -> tuple[str, ...]:
-    """Return the keys that a script uses in localStorage and sessionStorage."""
-    names = (match[2] or match[3] for match in _STORAGE.finditer(source))
-    return tuple(dict.fromkeys(name for name in names if name and name not in _STORAGE_METHODS))[:40]
-
-
-def read_headers(source: str) -> tuple[str, ...]:
-    """Return the names of response headers that a script reads, in lower case."""
-    names = ((match[2] or match[4] or match[6]).lower() for match in _READ_HEADER.finditer(source))
-    return tuple(dict.fromkeys(names))[:40]
-
-
-def csrf_cookies(source: str) -> tuple[str, ...]:
-    """Return the names of CSRF cookies that a script mentions beside document.cookie."""
-    if "document.cookie" not in source:
-        return ()
-    return tuple(dict.fromkeys(match[1] for match in _COOKIE_NAME.finditer(source)))
 
 
 def preloaded_chunks(source: str) -> tuple[str, ...]:
