@@ -26,7 +26,7 @@ from app.models import (
 from app.models import now as clock
 from app.services import board, board_history, engine_state, heartbeat_calls, heartbeats, history, settling, summaries
 from app.services.access import Actor, Role
-from app.services.heartbeat_calls import Said
+from app.services.heard import Heard, Said
 from app.services.history import KEPT_DETAILS, Detail, Recorded, Retention
 from app.services.settling import Settled, settle
 from app.settings import _settings
@@ -115,10 +115,9 @@ async def test_calls_that_come_at_once_from_two_processes_are_all_kept(alice: Ac
     monitors = [await add(alice.workspace_id, ADDRESS, f"{number}", kind="heartbeat", configuration="{}") for number in range(5)]
     async with db.transaction() as session:
         keys = [await heartbeats.make(session, monitor.id or 0) for monitor in monitors]
-    loop = asyncio.get_running_loop()
 
-    def batch(order: list[str]) -> list[heartbeat_calls._Waiting]:
-        return [heartbeat_calls._Waiting(key, Said.SUCCESS, 0, "", 1_000 + place, loop.create_future()) for place, key in enumerate(order)]
+    def batch(order: list[str]) -> list[Heard]:
+        return [Heard(key, Said.SUCCESS, 0, "", 1_000 + place) for place, key in enumerate(order)]
 
     written = await asyncio.gather(*(heartbeat_calls._write(batch(order)) for order in (keys, keys[::-1], keys, keys[::-1])))
     assert all(set(known) == set(keys) for known in written)
