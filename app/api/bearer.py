@@ -39,11 +39,6 @@ _scheme = _Bearer(
 )
 
 
-def address_of(request: Request) -> str:
-    """Return the caller's address as the walls know it, which believe the set number of proxies."""
-    return audit.ADDRESS.get() or (request.client.host if request.client else "")
-
-
 async def shown_token(token: Annotated[str, Depends(_scheme)]) -> str:
     return token
 
@@ -58,7 +53,7 @@ async def credential(request: Request, needed: SecurityScopes, token: Annotated[
     try:
         found = await bearers.identify(token)
     except Unauthenticated:
-        await rates.hit(Rate.API_ADDRESS, rates.of_address(address_of(request)))
+        await rates.hit(Rate.API_ADDRESS, rates.of_address(audit.ADDRESS.get()))
         raise
     request.state.actor = found.actor
     request.state.scope = Scope(needed.scopes[0]) if needed.scopes else None

@@ -10,8 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from app.api.bearer import address_of
-from app.services import access_tokens, grants, rates
+from app.services import access_tokens, audit, grants, rates
 from app.services.access import Scope
 from app.services.errors import Limited
 from app.services.grants import Issued, OAuthError
@@ -65,7 +64,7 @@ async def _parameters(request: Request) -> dict[str, str]:
 
 
 async def _count(request: Request) -> None:
-    await rates.hit(Rate.TOKEN_EXCHANGE, rates.of_address(address_of(request)))
+    await rates.hit(Rate.TOKEN_EXCHANGE, rates.of_address(audit.ADDRESS.get()))
 
 
 def _problem(error: OAuthError | Limited) -> JSONResponse:

@@ -32,11 +32,6 @@ def to_page(path: str) -> RedirectResponse:
     return RedirectResponse(f"{settings().backend_url if goal.startswith(_INVITATION) else settings().public_url}{goal}", 303)
 
 
-def address_of(request: Request) -> str:
-    """Return whence a request comes: as the walls found, which know how many proxies to believe."""
-    return audit.ADDRESS.get() or (request.client.host if request.client else "")
-
-
 async def sign_in(
     request: Request, response: Response, *, user_id: int, workspace_id: int, method: str, second_factor: bool = False
 ) -> None:
@@ -50,7 +45,7 @@ async def sign_in(
         workspace_id,
         method,
         second_factor=second_factor,
-        address=address_of(request),
+        address=audit.ADDRESS.get(),
         user_agent=request.headers.get("user-agent", ""),
     )
     keep(response, secret)

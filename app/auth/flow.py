@@ -14,8 +14,7 @@ from starlette.requests import Request
 
 from app.auth import arrivals
 from app.auth.clients import PinnedApp, ProviderError
-from app.auth.cookie import address_of
-from app.services import rates
+from app.services import audit, rates
 from app.services.arrival import Arrival
 from app.services.errors import Forbidden
 from app.services.rates import Rate
@@ -62,7 +61,7 @@ async def start(request: Request, client: PinnedApp, purpose: Purpose) -> str:
         Limited: too many from this address.
         NotConfirmed: the provider's discovery document cannot be had or used.
     """
-    await rates.hit(Rate.SIGN_IN, rates.of_address(address_of(request)))
+    await rates.hit(Rate.SIGN_IN, rates.of_address(audit.ADDRESS.get()))
     # Whoever links an account may be signed in there with another one than meant.
     choose = {"prompt": "select_account"} if purpose.link_session and client.provider.kind != "oidc" else {}
     uri = redirect_uri(client.provider.key)

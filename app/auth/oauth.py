@@ -8,10 +8,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app.auth import flow, link
 from app.auth.clients import PinnedApp, client_of
-from app.auth.cookie import address_of, enter, safe_next, to_invitation
+from app.auth.cookie import enter, safe_next, to_invitation
 from app.auth.flow import NotConfirmed, Purpose
 from app.auth.page import message
-from app.services import accounts, rates
+from app.services import accounts, audit, rates
 from app.services.errors import Forbidden, Limited, SeamwatchError
 from app.services.rates import Rate
 from app.settings import settings
@@ -53,7 +53,7 @@ async def callback(request: Request, provider: str) -> Response:
         return _unknown_provider()
     purpose = Purpose()
     try:
-        await rates.hit(Rate.SIGN_IN, rates.of_address(address_of(request)))
+        await rates.hit(Rate.SIGN_IN, rates.of_address(audit.ADDRESS.get()))
         started = await flow.started(request, client)
         purpose = started.purpose
         arrival = await flow.arrival(request, client, started)

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app.auth.cookie import address_of, enter, safe_next
+from app.auth.cookie import enter, safe_next
 from app.auth.page import message, page
 from app.core.urls import HOME
-from app.services import login_links, rates
+from app.services import audit, login_links, rates
 from app.services.errors import Forbidden, Limited
 from app.services.rates import Rate
 
@@ -19,7 +19,7 @@ _Text = Annotated[str, Form()]
 @router.get("/auth/owner", response_class=HTMLResponse, include_in_schema=False)
 async def ask(request: Request, token: str = "", goal: Annotated[str, Query(alias="next")] = HOME) -> HTMLResponse:
     try:
-        await rates.hit(Rate.LINK, rates.of_address(address_of(request)))
+        await rates.hit(Rate.LINK, rates.of_address(audit.ADDRESS.get()))
     except Limited as error:
         return message("Too many tries", error.message, status=error.status)
     if not await login_links.usable(token):
@@ -33,7 +33,7 @@ async def sign_in_by_link(
     request: Request, token: _Text = "", goal: Annotated[str, Form(alias="next")] = HOME, name: _Text = ""
 ) -> Response:
     try:
-        await rates.hit(Rate.LINK, rates.of_address(address_of(request)))
+        await rates.hit(Rate.LINK, rates.of_address(audit.ADDRESS.get()))
         who = await login_links.consume(token, name)
     except Limited as error:
         return message("Too many tries", error.message, status=error.status)
