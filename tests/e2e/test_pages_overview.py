@@ -14,7 +14,7 @@ from app import db
 from app.models import Incident, Membership, Monitor, MonitorGroup, User, WebSession, Workspace, now
 from app.services.sessions import LIFETIME, digest
 from tests.conftest import PUBLIC_URL, Running
-from tests.e2e.conftest import Complaints, sideways_px, violations
+from tests.e2e.conftest import Complaints, faults
 
 DAY_MS = 86_400_000  # so that no check runs within a test
 
@@ -63,17 +63,11 @@ async def dana(seamwatch: Running, context: BrowserContext) -> Page:
 
 async def test_the_overview_and_the_engine_are_in_order_at_both_widths_and_themes(dana: Page, complaints: Complaints):
     complaints.listen(dana)
-    for width in (1440, 375):
-        await dana.set_viewport_size({"width": width, "height": 900})
-        for path, heading in (("/overview", "1 thing is down"), ("/monitors", "60 monitors"), ("/settings/engine", "check")):
-            await dana.goto(path)
-            await expect(dana.get_by_role("heading", level=1)).to_contain_text(heading)
-            await dana.wait_for_load_state("networkidle")
-            for theme in ("light", "dark"):
-                await dana.emulate_media(color_scheme=theme)
-                assert await violations(dana) == [], (path, width, theme)
-                assert await sideways_px(dana) == 0, (path, width, theme)
-    await dana.goto("/overview")
+    for path, heading in (("/settings/engine", "check"), ("/monitors", "60 monitors"), ("/overview", "1 thing is down")):
+        await dana.goto(path)
+        await expect(dana.get_by_role("heading", level=1)).to_contain_text(heading)
+        await dana.wait_for_load_state("networkidle")
+        assert await faults(dana) == [], path
     await expect(dana).to_have_title("(1 down) Overview · Fernway · Seamwatch")
     assert complaints == []
 

@@ -2,24 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
-from examples.runner import Running as Example
 from examples.runner import start
 from tests.conftest import Running
 from tests.e2e.conftest import Complaints
 
 SCANNED = 60_000  # ms; a scan ends within a minute, whatever happens
-
-
-@pytest.fixture(scope="module")
-def example() -> Iterator[Example]:
-    with start("fastapi_data", "broken") as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -46,16 +38,28 @@ async def scan(page: Page, address: str) -> str:
     return page.url
 
 
-async def test_an_address_leads_through_the_live_scan_to_its_report(
-    seamwatch: Running, owner: Page, example: Example, complaints: Complaints
+async def test_an_address_leads_through_the_live_scan_to_its_report_and_two_are_compared(
+    seamwatch: Running, owner: Page, complaints: Complaints
 ):
     complaints.listen(owner)
-    await scan(owner, example.page_url)
-    host = example.page_url.removeprefix("http://").strip("/")
-    # The worst severity leads: "(2 high) 127.0.0.1:5101 · Seamwatch".
-    await expect(owner).to_have_title(re.compile(rf"^\(\d+ (critical|high)\) {re.escape(host)} · Seamwatch$"))
-    await owner.reload()
-    await expect(owner.get_by_role("heading", name="Findings")).to_be_visible()
+    with start("fastapi_data", "broken") as example:
+        await scan(owner, example.page_url)
+        host = example.page_url.removeprefix("http://").strip("/")
+        # The worst severity leads: "(2 high) 127.0.0.1:5101 · Seamwatch".
+        await expect(owner).to_have_title(re.compile(rf"^\(\d+ (critical|high)\) {re.escape(host)} · Seamwatch$"))
+        await owner.reload()
+        await expect(owner.get_by_role("heading", name="Findings")).to_be_visible()
+        await scan(owner, example.page_url)
+    await owner.goto("/scans")
+    boxes = owner.get_by_role("checkbox")
+    await expect(owner.get_by_role("button", name="Compare")).to_be_disabled()
+    await boxes.nth(0).click()
+    await expect(boxes.nth(0)).to_be_checked()
+    await boxes.nth(1).click()
+    await owner.get_by_role("button", name="Compare").click()
+    await expect(owner.get_by_role("heading", level=1)).to_have_text("Nothing changed between these two scans")
+    await owner.go_back()
+    await expect(owner.get_by_role("heading", level=1)).to_have_text("Scans")
     assert complaints == []
 
 
@@ -86,11 +90,6 @@ async def test_a_host_that_refuses_is_said_so_and_can_be_scanned_again(seamwatch
     await expect(owner.get_by_role("heading", level=1)).to_have_text("127.0.0.1:9 could not be scanned", timeout=SCANNED)
 
 
-async def test_an_unknown_scan_is_not_found(seamwatch: Running, owner: Page):
-    await owner.goto("/scans/nothing-here")
-    await expect(owner.get_by_role("heading", level=1)).to_have_text("There is no such scan")
-
-
 async def test_a_deleted_scan_leaves_the_list_and_undo_brings_it_back(seamwatch: Running, owner: Page):
     await owner.goto("/scans/new?url=http://127.0.0.1:9/delete-me")
     await owner.get_by_role("button", name="Scan", exact=True).click()
@@ -103,21 +102,6 @@ async def test_a_deleted_scan_leaves_the_list_and_undo_brings_it_back(seamwatch:
     await expect(row).to_have_count(0)
     await owner.get_by_role("button", name="Undo").click()
     await expect(row).to_have_count(1)
-
-
-async def test_two_scans_are_compared(seamwatch: Running, owner: Page, example: Example):
-    for _ in range(2):
-        await scan(owner, example.page_url)
-    await owner.goto("/scans")
-    boxes = owner.get_by_role("checkbox")
-    await expect(owner.get_by_role("button", name="Compare")).to_be_disabled()
-    await boxes.nth(0).click()
-    await expect(boxes.nth(0)).to_be_checked()
-    await boxes.nth(1).click()
-    await owner.get_by_role("button", name="Compare").click()
-    await expect(owner.get_by_role("heading", level=1)).to_have_text("Nothing changed between these two scans")
-    await owner.go_back()
-    await expect(owner.get_by_role("heading", level=1)).to_have_text("Scans")
 
 
 async def test_two_tabs_follow_one_scan_and_a_cancel_ends_it_in_both(

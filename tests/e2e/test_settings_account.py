@@ -3,24 +3,22 @@
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
+from playwright.async_api import BrowserContext, Page, expect
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import db
 from app.models import Identity, Membership, Passkey, RecoveryCode, User, WebSession, Workspace, now
 from app.services.sessions import LIFETIME, digest
 from tests.conftest import PUBLIC_URL, IdentityProviders, Running
-from tests.e2e.conftest import Complaints, sideways_px, violations
+from tests.e2e.conftest import SIZES, Complaints, sideways_px, violations
 from tests.identity_providers import put_openid_user
 
 PROFILE, SESSIONS = "/settings/profile", "/settings/sessions"
-PHONE: ViewportSize = {"width": 375, "height": 812}
 _FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/604.1"
 
@@ -87,18 +85,10 @@ class Account:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def account(seamwatch: Running, signed_in_state) -> Account:
+async def account(seamwatch: Running, signed_in: BrowserContext) -> Account:
     made = Account(seamwatch.data_dir, f"Dana {secrets.token_hex(3)}")
     await made.make()
     return made
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def elsewhere(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """A second browser."""
-    context = await browser.new_context(base_url=PUBLIC_URL, locale="en-US")
-    yield context
-    await context.close()
 
 
 async def test_settings_leads_to_the_profile(account: Account, context: BrowserContext):
@@ -262,11 +252,13 @@ async def test_signing_out_everywhere_asks_first_and_ends_this_browser_too(
     await page.wait_for_url("**/sign-in*next=*")
 
 
-async def test_the_switcher_lists_my_workspaces_and_leads_into_another(seamwatch: Running, signed_in_state, context: BrowserContext):
+async def test_the_switcher_lists_my_workspaces_and_leads_into_another(
+    seamwatch: Running, signed_in: BrowserContext, context: BrowserContext
+):
     account = Account(seamwatch.data_dir, f"Dana {secrets.token_hex(3)}")
     await account.make("Fernway", "Acme")
     page = await account.sign_in(context)
-    await page.set_viewport_size(PHONE)
+    await page.set_viewport_size(SIZES["phone"])
     await page.goto(SESSIONS)
     await page.get_by_role("button", name="Workspace: Fernway").press("Enter")
     acme = page.get_by_role("button", name="Acme Viewer")
@@ -332,7 +324,7 @@ async def test_the_operator_finds_redirect_uris_and_variables_to_copy(seamwatch:
     assert await page.evaluate("navigator.clipboard.readText()") == f"{PUBLIC_URL}/auth/callback/google"
     await page.get_by_text("any OpenID provider").click()
     await expect(page.get_by_role("region", name="Variables for Keycloak")).to_contain_text("SEAMWATCH_OIDC_KEYCLOAK_ISSUER=")
-    await page.set_viewport_size(PHONE)
+    await page.set_viewport_size(SIZES["phone"])
     assert await violations(page) == []
     assert await sideways_px(page) == 0
 

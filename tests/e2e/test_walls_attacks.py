@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import BrowserContext
 
 from tests.conftest import PUBLIC_URL, Running
 from tests.e2e.conftest import sign_in
@@ -86,25 +86,21 @@ async def test_an_attackers_page_is_refused_everything(seamwatch: Running, owner
     assert "/sign-in" not in still.url
 
 
-async def test_signing_out_in_one_tab_empties_the_others_and_back_shows_nothing(seamwatch: Running, browser: Browser):
-    context = await browser.new_context(base_url=PUBLIC_URL, locale="en-US")
-    try:
-        first = await context.new_page()
-        await sign_in(first, await asyncio.to_thread(seamwatch.owner_link))
-        await first.get_by_role("link", name="Incidents").first.wait_for()
-        second = await context.new_page()
-        await second.goto("/settings/sessions")
-        await second.get_by_text("This browser").first.wait_for()
-        # What the sign-out in the first tab costs the second: measured, not asserted.
-        await second.evaluate(EMPTIED)
-        began_ms = await first.evaluate(
-            """() => { const at = performance.timeOrigin + performance.now(); fetch("/auth/logout", {method: "POST"}); return at }"""
-        )
-        print("emptied after", round(await second.evaluate("() => window.emptied") - began_ms), "ms")
-        await second.wait_for_url(re.compile(r"/sign-in/?\?why=revoked"))
-        await second.get_by_text("This session was ended.").wait_for()
-        await second.go_back()
-        await second.wait_for_load_state()
-        assert "This browser" not in await second.inner_text("body")
-    finally:
-        await context.close()
+async def test_signing_out_in_one_tab_empties_the_others_and_back_shows_nothing(seamwatch: Running, context: BrowserContext):
+    first = await context.new_page()
+    await sign_in(first, await asyncio.to_thread(seamwatch.owner_link))
+    await first.get_by_role("link", name="Incidents").first.wait_for()
+    second = await context.new_page()
+    await second.goto("/settings/sessions")
+    await second.get_by_text("This browser").first.wait_for()
+    # What the sign-out in the first tab costs the second: measured, not asserted.
+    await second.evaluate(EMPTIED)
+    began_ms = await first.evaluate(
+        """() => { const at = performance.timeOrigin + performance.now(); fetch("/auth/logout", {method: "POST"}); return at }"""
+    )
+    print("emptied after", round(await second.evaluate("() => window.emptied") - began_ms), "ms")
+    await second.wait_for_url(re.compile(r"/sign-in/?\?why=revoked"))
+    await second.get_by_text("This session was ended.").wait_for()
+    await second.go_back()
+    await second.wait_for_load_state()
+    assert "This browser" not in await second.inner_text("body")

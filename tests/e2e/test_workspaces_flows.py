@@ -5,13 +5,12 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
-from tests.conftest import PUBLIC_URL, IdentityProviders, Running
+from tests.conftest import IdentityProviders, Running
 from tests.e2e.conftest import Complaints, sideways_px, sign_in, violations
 from tests.identity_providers import GitHubUser, mail
 
@@ -19,14 +18,12 @@ PHONE = {"width": 375, "height": 800}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def owner_tab(browser: Browser, seamwatch: Running) -> AsyncIterator[Page]:
+async def owner_tab(elsewhere: BrowserContext, seamwatch: Running) -> Page:
     """The owner in a session of this test's own: it switches the workspace, and others go on in theirs."""
-    context = await browser.new_context(base_url=PUBLIC_URL, locale="en-US")
-    page = await context.new_page()
+    page = await elsewhere.new_page()
     await sign_in(page, await asyncio.to_thread(seamwatch.owner_link))
     await page.get_by_role("link", name="Incidents").first.wait_for()
-    yield page
-    await context.close()
+    return page
 
 
 async def invited(owner: Page, role: str) -> str:
