@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, expect
 
 from examples.manifest import every_variant
 from examples.runner import Offer
@@ -21,7 +21,10 @@ class Watched:
         self.page = page
         self.said: list[str] = []
         page.on("console", self._note)
-        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("pageerror", self._note_error)
+
+    def _note_error(self, error: Error) -> None:
+        self.said.append(str(error))
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -29,6 +32,14 @@ class Watched:
 
     async def open(self, offer: Offer) -> None:
         await self.page.goto(offer.page_url)
+
+    async def leave(self) -> None:
+        """Leave the tab as it was: nothing shown, heard or stored. Examples store cookies and nothing else."""
+        await self.page.goto("about:blank")
+        await self.page.unroute_all()
+        await self.page.context.clear_cookies()
+        self.page.remove_listener("console", self._note)
+        self.page.remove_listener("pageerror", self._note_error)
 
     async def status_is(self, text: str) -> None:
         await expect(self.page.locator("[role=status]").first).to_have_text(text)
@@ -39,14 +50,22 @@ class Watched:
             await self.page.wait_for_event("console", timeout=TIMEOUT_MS)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def tab(browser: Browser) -> AsyncIterator[Watched]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def only_page(browser: Browser) -> AsyncIterator[Page]:
+    """One tab for all tests: a process of Chromium's for each costs more than most of them."""
     # The authority of https_reports is thrown away at each start, so the browser is told not to ask who signed.
     context = await browser.new_context(ignore_https_errors=True)
     context.set_default_timeout(TIMEOUT_MS)
     expect.set_options(timeout=TIMEOUT_MS)
-    yield Watched(await context.new_page())
+    yield await context.new_page()
     await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(only_page: Page) -> AsyncIterator[Watched]:
+    watched = Watched(only_page)
+    yield watched
+    await watched.leave()
 
 
 @pytest.mark.parametrize("name", dict.fromkeys(example.name for example, _ in every_variant()))
