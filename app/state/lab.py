@@ -1,5 +1,6 @@
 """The CORS lab: the case as typed, and the verdict that follows. Nothing is sent, except when a signed-in user asks the server."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,17 +88,17 @@ class LabState(rx.State):
         self.pasting, self._base = False, facts().public_url
         if not text:
             if self._judgement is None:
-                self._fill(DEFAULT, READY[0].key)
+                await self._fill(DEFAULT, READY[0].key)
             return
         try:
-            self._fill(from_link(text))
+            await self._fill(from_link(text))
         except BadText as error:
             self.note = str(error)
-            self._fill(DEFAULT, READY[0].key)
+            await self._fill(DEFAULT, READY[0].key)
 
     # Filling the fields.
 
-    def _fill(self, case: LabCase, ready: str = "") -> None:
+    async def _fill(self, case: LabCase, ready: str = "") -> None:
         """Put a case into every field and judge it."""
         case = cleaned(case)
         self.origin, self.url, self.method = case.origin, case.url, case.method
@@ -113,7 +114,7 @@ class LabState(rx.State):
             self._answers.insert(0, _Answer(case.url))
         self.url_error = self.ask_error = self.code_note = ""
         self.filled += 1
-        self._judge()
+        await self._judge()
         self.ready = ready
         self._show_headers()
 
@@ -129,7 +130,7 @@ class LabState(rx.State):
 
     # The verdict.
 
-    def _judge(self) -> None:
+    async def _judge(self) -> None:
         """Judge what is typed. A text that cannot be read shows its error and keeps the last verdict."""
         if not self._answers:
             return  # no page has loaded a case; only an event made by hand comes here
@@ -140,7 +141,8 @@ class LabState(rx.State):
             return
         case = self._case()
         try:
-            self._judgement = judge_case(case)
+            # Long answers take tens of milliseconds, in which every other tab would wait.
+            self._judgement = await asyncio.to_thread(judge_case, case)
         except BadText as error:
             self.url_error = str(error)
             return
@@ -191,49 +193,49 @@ class LabState(rx.State):
     @public
     async def set_origin(self, text: str):
         self.origin = _line(text)
-        self._judge()
+        await self._judge()
 
     @rx.event
     @public
     async def set_url(self, text: str):
         self.url, self.url_error = _line(text), ""
-        self._judge()
+        await self._judge()
 
     @rx.event
     @public
     async def set_method(self, text: str):
         self.method = _line(text)
-        self._judge()
+        await self._judge()
 
     @rx.event
     @public
     async def set_credentials(self, value: str):
         self.credentials = value if value in _CREDENTIALS else self.credentials
-        self._judge()
+        await self._judge()
 
     @rx.event
     @public
     async def set_mode(self, value: str):
         self.mode = value if value in _MODES else self.mode
-        self._judge()
+        await self._judge()
 
     @rx.event
     @public
     async def set_redirect(self, value: str):
         self.redirect = value if value in _REDIRECTS else self.redirect
-        self._judge()
+        await self._judge()
 
     @rx.event
     @public
     async def set_body(self, value: str):
         self.body = value if value in _BODIES else ""
-        self._judge()
+        await self._judge()
 
     @rx.event
     @public
     async def set_body_type(self, text: str):
         self.body_type = _line(text)
-        self._judge()
+        await self._judge()
 
     @rx.event
     @public
@@ -248,21 +250,21 @@ class LabState(rx.State):
     async def remove_header(self, number: int):
         if self._headers.pop(number, None) is not None:
             self._show_headers()
-            self._judge()
+            await self._judge()
 
     @rx.event
     @public
     async def set_header_name(self, number: int, text: str):
         if number in self._headers:
             self._headers[number] = (_line(text), self._headers[number][1])
-            self._judge()
+            await self._judge()
 
     @rx.event
     @public
     async def set_header_value(self, number: int, text: str):
         if number in self._headers:
             self._headers[number] = (self._headers[number][0], _line(text))
-            self._judge()
+            await self._judge()
 
     @rx.event
     @public
@@ -278,7 +280,7 @@ class LabState(rx.State):
         case = self._case()
         answers = tuple(replace(answer, url=call.url) if _bare(answer.url) == _bare(case.url) else answer for answer in case.answers)
         body = call.body if call.body in _BODIES else ""
-        self._fill(
+        await self._fill(
             LabCase(case.origin, call.url, call.method, call.headers, body or "", "", call.credentials, call.mode, call.redirect, answers)
         )
         self.code_note = f"Read: {call.method} {call.url}" + (f", {counted(len(call.headers), 'header')}" if call.headers else "")
@@ -290,20 +292,20 @@ class LabState(rx.State):
     async def set_preflight(self, number: int, text: str):
         if 0 <= number < len(self._answers):
             self._answers[number].preflight = str(text)[: MAX_TEXT + 1]
-            self._judge()
+            await self._judge()
 
     @rx.event
     @public
     async def set_actual(self, number: int, text: str):
         if 0 <= number < len(self._answers):
             self._answers[number].actual = str(text)[: MAX_TEXT + 1]
-            self._judge()
+            await self._judge()
 
     @rx.event
     @public
     async def apply_changes(self):
         if self._judgement and self._judgement.mended:
-            self._fill(self._judgement.mended)
+            await self._fill(self._judgement.mended)
 
     @rx.event
     @public
@@ -311,7 +313,7 @@ class LabState(rx.State):
         for case in READY:
             if case.key == key:
                 self.note = ""
-                self._fill(case.case, case.key)
+                await self._fill(case.case, case.key)
 
     @rx.event(background=True, supersedes=True)
     @public
@@ -335,7 +337,7 @@ class LabState(rx.State):
                 case SeamwatchError(message=message):
                     self.ask_error = message
             if answered and any(answer.preflight or answer.actual for answer in answered.answers):
-                self._fill(answered)
+                await self._fill(answered)
             elif answered:
                 self.ask_error = "A browser sends nothing for this call, so there is nothing to ask."
 
@@ -369,7 +371,7 @@ class LabState(rx.State):
         case = case_of_console(self._found[number]) if 0 <= number < len(self._found) else None
         if case is not None:
             self.note = ""
-            self._fill(case)
+            await self._fill(case)
 
 
 def _line(text: Any) -> str:
