@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from playwright.async_api import BrowserContext, Playwright, async_playwright
+from playwright.async_api import Page, Playwright, async_playwright
 
 from app.core.observation import ScanRequest
 from app.core.report import Report
@@ -68,26 +68,21 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 class Visitor:
     """Someone with a real Chromium, who opens a page and sees what became of its call."""
 
-    def __init__(self, loop: Loop, context: BrowserContext) -> None:
-        self._loop, self._context = loop, context
+    def __init__(self, loop: Loop, page: Page) -> None:
+        self._loop, self._page = loop, page
 
     def outcome(self, url: str) -> str:
         """Return what the page's script wrote about its call, from a browser that remembers nothing."""
         return self._loop.run(self._outcome(url))
 
     async def _outcome(self, url: str) -> str:
-        await self._context.clear_cookies()
-        page = await self._context.new_page()
+        await self._page.context.clear_cookies()
+        await self._page.goto(url)
         try:
-            # Without cache: a permanent redirect or a preflight of the faulty run would answer for the mended one.
-            session = await self._context.new_cdp_session(page)
-            await session.send("Network.enable")
-            await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-            await page.goto(url)
-            outcome = await page.wait_for_function(OUTCOME)
+            outcome = await self._page.wait_for_function(OUTCOME)
             return str(await outcome.json_value())
         finally:
-            await page.close()
+            await self._page.goto("about:blank")  # one tab for all: a new one for each visit costs more than the visit
 
 
 @pytest.fixture(scope="session")
@@ -97,20 +92,25 @@ def visitor(loop: Loop, chromium_path: str, tmp_path_factory: pytest.TempPathFac
     (profile / "Default").mkdir()
     (profile / "Default" / "Preferences").write_text(json.dumps({"profile": {"cookie_controls_mode": 2}}))
 
-    async def start() -> tuple[Playwright, BrowserContext]:
+    async def start() -> tuple[Playwright, Page]:
         playwright = await async_playwright().start()
         context = await playwright.chromium.launch_persistent_context(
             profile, executable_path=chromium_path, args=ARGUMENTS, ignore_https_errors=True
         )
-        return playwright, context
+        page = context.pages[0]
+        # Without cache: a permanent redirect or a preflight of the faulty run would answer for the mended one.
+        session = await context.new_cdp_session(page)
+        await session.send("Network.enable")
+        await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        return playwright, page
 
-    async def stop(playwright: Playwright, context: BrowserContext) -> None:
-        await context.close()
+    async def stop(playwright: Playwright, page: Page) -> None:
+        await page.context.close()
         await playwright.stop()
 
-    playwright, context = loop.run(start())
-    yield Visitor(loop, context)
-    loop.run(stop(playwright, context))
+    playwright, page = loop.run(start())
+    yield Visitor(loop, page)
+    loop.run(stop(playwright, page))
 
 
 class Scanner:
