@@ -170,7 +170,8 @@ class Watchlist:
         held.newest, held.newest_s = found.outcome, began_s
         held.undecided += turned
         self._recorder.add(settled, GATHER_S if decision.step is not None else TURNED_S if turned else EVERY_S)
-        _show(held, board.cell(monitor_id).after(result), Latest(due_ms, found.text, found.findings, found.facts))
+        by_schedule = (due_ms - monitor.phase_ms) % monitor.interval_ms == 0
+        _show(held, board.cell(monitor_id).after(result), Latest(due_ms, by_schedule, found.text, found.findings, found.facts))
         return found.outcome
 
     def _maintained(self, held: Held, at: datetime) -> bool:

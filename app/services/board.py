@@ -8,7 +8,7 @@ import asyncio
 import functools
 import json
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +21,7 @@ from app.services.access import Action, Actor, require
 SPACING_S = 0.25  # between two messages about one workspace
 _GATHER_S = 0.03  # what is found within it goes in one message
 _MAX_FINDINGS = 30  # kept of one monitor: as many as a request can assert
+_MAX_ASKED = 200  # checks of one monitor beside its schedule whose times are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Latest:
     """What the newest check of a monitor found, beside its result."""
 
     due_ms: int
+    by_schedule: bool = True  # or because somebody asked for it
     text: str = ""
     findings: tuple[Finding, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
@@ -46,6 +48,7 @@ class _Telling:
 _NOTHING = Cell()
 _cells: dict[int, Cell] = {}
 _latest: dict[int, Latest] = {}
+_asked: dict[int, deque[int]] = {}
 _telling: defaultdict[int, _Telling] = defaultdict(_Telling)
 
 
@@ -62,6 +65,11 @@ def cell(monitor_id: int) -> Cell:
 def latest(monitor_id: int) -> Latest | None:
     """Return what the newest check found, or None when there was none since this process began."""
     return _latest.get(monitor_id)
+
+
+def asked(monitor_id: int) -> tuple[int, ...]:
+    """Return when checks ran beside the schedule since this process began, in ms since 1970, oldest first; at most the last 200."""
+    return tuple(_asked.get(monitor_id, ()))
 
 
 def findings(monitor_id: int) -> tuple[Finding, ...]:
@@ -83,6 +91,8 @@ def show(workspace_id: int, monitor_id: int, public_id: str, cell: Cell, newest:
     _cells[monitor_id] = cell
     if newest is not None:
         _latest[monitor_id] = newest if len(newest.findings) <= _MAX_FINDINGS else replace(newest, findings=newest.findings[:_MAX_FINDINGS])
+        if not newest.by_schedule:
+            _asked.setdefault(monitor_id, deque(maxlen=_MAX_ASKED)).append(newest.due_ms)
     telling = _telling.get(workspace_id)
     if telling is None or not telling.followers:
         return  # nobody here looks. With a server between processes, all of them would have to be told
@@ -96,12 +106,14 @@ def drop(monitor_ids: Iterable[int]) -> None:
     for monitor_id in monitor_ids:
         _cells.pop(monitor_id, None)
         _latest.pop(monitor_id, None)
+        _asked.pop(monitor_id, None)
 
 
 def forget() -> None:
     """Forget everything: before the cells are filled anew."""
     _cells.clear()
     _latest.clear()
+    _asked.clear()
 
 
 async def _tell(workspace_id: int, telling: _Telling) -> None:

@@ -79,7 +79,7 @@ async def unsealed(db: AsyncSession, end_ms: int) -> Unsealed:
 async def samples(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int, log: Unsealed | None = None) -> list[Sample]:
     """Return what charts need of the kept results of [start, end), oldest first.
 
-    Where many monitors are checked, what ran beside its schedule (by hand, say) is left out until its hour is sealed.
+    Where many monitors are checked, what ran beside its schedule before this process began is left out until its hour is sealed.
     """
     log = log or await unsealed(db, end_ms)
     edge_ms = min(max(log.from_ms, start_ms), end_ms)
@@ -146,12 +146,13 @@ async def _dues(db: AsyncSession, monitor: Monitor, start_ms: int, end_ms: int) 
     """Return when checks of a monitor were due within [start, end), as far as that can be known without reading the whole log."""
     step = monitor.interval_ms
     dues = set(range(start_ms + (monitor.phase_ms - start_ms) % step, end_ms, step))
-    # Beside the schedule: run by hand, or due while the interval was another. The failed ones have details, the newest is on the board.
+    # Beside the schedule: asked for, which the board knows, or due while the interval was another. Failed ones have details.
     which = {"monitor_id": monitor.id, "start_ms": start_ms, "end_ms": end_ms}
     dues |= set((await (await db.connection()).execute(_DETAILED, which)).scalars())
-    latest = board.latest(monitor.id) if monitor.id is not None else None
-    if latest and start_ms <= latest.due_ms < end_ms:
-        dues.add(latest.due_ms)
+    if monitor.id is not None:
+        latest = board.latest(monitor.id)
+        known = (*board.asked(monitor.id), *((latest.due_ms,) if latest else ()))
+        dues |= {due_ms for due_ms in known if start_ms <= due_ms < end_ms}
     return sorted(dues)
 
 

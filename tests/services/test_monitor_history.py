@@ -137,6 +137,24 @@ async def test_what_was_checked_beside_the_schedule_is_among_the_results_with_wh
         await monitor_history.detail(cast.alice, monitor.public_id, due_ms + 1)
 
 
+async def test_of_many_monitors_each_check_that_was_asked_for_is_known_at_once(cast: Cast, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(monitor_results, "_FEW_FOR_LISTS", 0)
+    monkeypatch.setattr(monitor_results, "_FEW_FOR_CHARTS", 0)
+    monitor = await watched(cast)
+    assert monitor.id is not None
+    last_ms = monitor_history.to_ms(now()) - 1000
+    scheduled_ms = last_ms - (last_ms - monitor.phase_ms) % monitor.interval_ms
+    dues = sorted({last_ms - 2001, last_ms - 1001, last_ms, scheduled_ms})
+    async with db.transaction() as session:
+        session.add(EngineState(region=0, sealed_hour=dues[0] // HOUR_MS - 1))
+        await history.record(session, [Recorded(monitor.id, Result(due_ms, Outcome.UP, code=200)) for due_ms in dues])
+    for due_ms in dues:
+        board.show(monitor.workspace_id, monitor.id, monitor.public_id, Cell("up"), board.Latest(due_ms, due_ms == scheduled_ms))
+    listed = await monitor_history.results(cast.alice, monitor.public_id)
+    assert [row.due_ms for row in listed.rows] == dues[::-1]
+    assert (await monitor_history.latency(cast.alice, monitor.public_id, "1h")).checks == len(dues)
+
+
 async def test_what_the_newest_check_found_is_known_after_a_restart_as_far_as_it_is_kept(cast: Cast):
     finding = Finding(Assertion(Subject.STATUS, Operator.IS, "200"), False, "503")
     body = kept_detail.write(Checked(Outcome.DOWN, findings=(finding,)))
