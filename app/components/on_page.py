@@ -44,7 +44,8 @@ class FocusOn(BaseHTML):
 
 
 class KeepTyped(BaseHTML):
-    """Asks before the page is left while something in the form named `form` was typed and not `saved`: by a link, reloading or closing.
+    """Asks before the page is left while something in the form named `form` was typed and not `saved`: by a link, Back or Forward,
+    reloading or closing.
 
     A link whose words say that nothing is kept has the attribute `data-leaves`, and asks nothing.
     """
@@ -58,22 +59,30 @@ class KeepTyped(BaseHTML):
         return ["form", "saved"]
 
     def add_imports(self) -> ImportDict:
-        return {"react": "useEffect"}
+        return {"react": ["useEffect", "useRef"], "react-router": "useBlocker"}
 
     def add_hooks(self) -> list[str | rx.Var]:
-        effect = (
-            "let typed = false; "
-            f"const note = (event) => {{ typed = typed || event.target.form?.id === {self.form!s}; }}; "
-            f"const ask = (event) => {{ if (typed && !{self.saved!s}) event.preventDefault(); }}; "
+        agrees = "window.confirm('Leave without saving? What you typed is lost.')"
+        listen = (
+            "typed.current = false; "
+            f"const note = (event) => {{ typed.current = typed.current || event.target.form?.id === {self.form!s}; }}; "
+            f"const ask = (event) => {{ if (typed.current && !{self.saved!s}) event.preventDefault(); }}; "
             # Before the router hears of the click, which changes the page without the browser's leaving it.
             "const follow = (event) => { const link = event.target.closest?.('a[href]'); "
-            f"if (!link || !typed || {self.saved!s} || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return; "
+            f"if (!link || !typed.current || {self.saved!s} || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return; "
             "if (link.target === '_blank' || link.hasAttribute('download') || link.getAttribute('href').startsWith('#')) return; "
-            "if (link.hasAttribute('data-leaves') || window.confirm('Leave without saving? What you typed is lost.')) { "
-            "typed = false; return; } event.preventDefault(); event.stopPropagation(); }; "
+            f"if (link.hasAttribute('data-leaves') || {agrees}) {{ typed.current = false; return; }} "
+            "event.preventDefault(); event.stopPropagation(); }; "
             "document.addEventListener('input', note); window.addEventListener('beforeunload', ask); "
             "document.addEventListener('click', follow, true); "
             "return () => { document.removeEventListener('input', note); window.removeEventListener('beforeunload', ask); "
             "document.removeEventListener('click', follow, true); };"
         )
-        return [f"useEffect(() => {{ {effect} }}, [{self.saved!s}]);"]
+        # Back and Forward have happened when a page hears of them: the router takes the step back until this is answered.
+        answer = f"if (held.state !== 'blocked') return; if ({agrees}) {{ typed.current = false; held.proceed(); }} else held.reset();"
+        return [
+            "const typed = useRef(false);",
+            f"const held = useBlocker(({{ historyAction }}) => historyAction === 'POP' && typed.current && !{self.saved!s});",
+            f"useEffect(() => {{ {listen} }}, [{self.saved!s}]);",
+            f"useEffect(() => {{ {answer} }}, [held]);",
+        ]
