@@ -140,14 +140,14 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(port: int = 0) -> AsyncIterator[Lab]:
+async def open_lab(port: int = 0, chromium_path: str = "/usr/bin/chromium") -> AsyncIterator[Lab]:
     """Start server and browser. Port 0 takes a free one."""
     server = LabServer()
     listening = await asyncio.start_server(server.handle, "127.0.0.1", port, limit=1 << 20)
     bound = listening.sockets[0].getsockname()[1]
     async with async_playwright() as playwright:
         browser: Browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
+            executable_path=chromium_path,
             args=[
                 "--no-sandbox",
                 "--disable-quic",

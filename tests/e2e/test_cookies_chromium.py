@@ -17,7 +17,6 @@ import trustme
 from playwright.async_api import BrowserContext, Page, async_playwright
 
 from app.core.cookies import Cookie, Stored, stored, travels
-from app.core.urls import origin_of
 
 pytestmark = pytest.mark.e2e
 
@@ -93,7 +92,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 @asynccontextmanager
-async def _browser(profile: Path, third_party_cookies: bool) -> AsyncIterator[BrowserContext]:
+async def _browser(chromium_path: str, profile: Path, third_party_cookies: bool) -> AsyncIterator[BrowserContext]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("*.example.com", "*.other.com").configure_cert(context)
     plain = await asyncio.start_server(_answer, "127.0.0.1", 0)
@@ -106,7 +105,7 @@ async def _browser(profile: Path, third_party_cookies: bool) -> AsyncIterator[Br
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch_persistent_context(
             profile,
-            executable_path="/usr/bin/chromium",
+            executable_path=chromium_path,
             headless=True,
             ignore_https_errors=True,
             args=[
@@ -132,16 +131,18 @@ FETCH = "async ([url, credentials]) => (await fetch(url, {credentials})).json()"
 
 
 @pytest.mark.parametrize("third_party_cookies", [True, False], ids=["third-party-allowed", "third-party-blocked"])
-async def test_chromium_stores_and_sends_as_the_rules_say(tmp_path: Path, third_party_cookies: bool):
+async def test_chromium_stores_and_sends_as_the_rules_say(chromium_path: str, tmp_path: Path, third_party_cookies: bool):
     wrong: list[str] = []
-    async with _browser(tmp_path / "profile", third_party_cookies) as context:
-        tab = context.pages[0] if context.pages else await context.new_page()
+    async with _browser(chromium_path, tmp_path / "profile", third_party_cookies) as context:
+        tab = context.pages[0]
+        pages = await _pages(context)
         for line, setter, fetcher, credentials in CASES:
             await context.clear_cookies()
             url = f"{setter}/set?line={quote(line)}"
-            await tab.goto(url if fetcher is None else f"{fetcher}/page")
-            if fetcher is not None:
-                await tab.evaluate(FETCH, [url, credentials])
+            if fetcher is None:
+                await tab.goto(url)
+            else:
+                await pages[fetcher].evaluate(FETCH, [url, credentials])
             result = stored(
                 line,
                 response_url=url,
@@ -163,16 +164,22 @@ async def test_chromium_stores_and_sends_as_the_rules_say(tmp_path: Path, third_
             seen = tuple(found.get(key) for key in ("name", "value", "domain", "path", "secure", "httpOnly"))
             if told != seen:
                 wrong.append(f"{line} at {setter}: engine {told}, browser {seen}")
-            wrong += await _trips(tab, expected, line, third_party_cookies)
+            wrong += await _trips(pages, expected, line, third_party_cookies)
     assert not wrong, "\n".join(wrong)
 
 
-async def _trips(tab: Page, cookie: Cookie, line: str, third_party_cookies: bool) -> list[str]:
+async def _pages(context: BrowserContext) -> dict[str, Page]:
+    """Return a tab at each origin that calls are made from; they stay there, since a change of the site is a new process each time."""
+    pages = {origin: await context.new_page() for origin in dict.fromkeys(origin for origin, _ in TRIPS)}
+    for origin, page in pages.items():
+        await page.goto(f"{origin}/page")
+    return pages
+
+
+async def _trips(pages: dict[str, Page], cookie: Cookie, line: str, third_party_cookies: bool) -> list[str]:
     wrong = []
     for origin, target in TRIPS:
-        if origin_of(tab.url) != origin:
-            await tab.goto(f"{origin}/page")
-        answer = await tab.evaluate(FETCH, [f"{target}/echo", "include"])
+        answer = await pages[origin].evaluate(FETCH, [f"{target}/echo", "include"])
         travel = travels(cookie, f"{target}/echo", page_url=origin, now=time.time(), third_party_cookies=third_party_cookies)
         if travel.allowed != bool(answer["cookie"]):
             wrong.append(f"{line}: page {origin}, target {target}: engine {travel}, browser {answer['cookie']!r}")

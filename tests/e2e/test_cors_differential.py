@@ -54,12 +54,12 @@ def judge_like_lab(case: Case) -> dict[str, Any]:
     raise AssertionError("a case needs more answers than redirects allow")
 
 
-async def test_random_calls_end_in_the_browser_as_the_engine_says():
+async def test_random_calls_end_in_the_browser_as_the_engine_says(chromium_path: str):
     seed = int(os.environ.get("SEAMWATCH_TEST_CORS_SEED") or random.randrange(10**6))
     print(f"SEAMWATCH_TEST_CORS_SEED={seed}")
     maker = Maker(seed)
     cases = [maker.case() for _ in range(CASES)]
-    async with open_lab() as lab:
+    async with open_lab(chromium_path=chromium_path) as lab:
         observed = await lab.run(cases)
     wrong = []
     for case, seen in zip(cases, observed, strict=True):
