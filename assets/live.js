@@ -182,7 +182,34 @@ export const ListKeys = ({ search }) => {
 };
 
 // Notifications of the browser, when asked for: a button, and what to tell. The choice is this browser's.
-const KEPT = "seam-notify";
+const KEPT = "seam-notify", TOLD = "seam-told";
+const TOLD_MS = 86400000, AGAIN_MS = 60000, MAX_TOLD = 300, SPREAD_MS = 100; // what one tab notes reaches the others a moment later
+
+// Every open tab hears of the same, each when it looks: whichever comes first tells it. `lines` are [key, text]; of what happens again
+// under the same key, the key ends with "*".
+const tellOnce = async (lines, icon, onRefused) => {
+  const say = async () => {
+    const now = Date.now();
+    let told = {};
+    try { told = JSON.parse(localStorage.getItem(TOLD)) || {}; } catch { /* somebody else's, or none may be kept */ }
+    const fresh = lines.filter(([key]) => !(now - told[key] < (key.endsWith("*") ? AGAIN_MS : TOLD_MS)));
+    if (!fresh.length) return;
+    for (const [key] of fresh) told[key] = now;
+    const kept = Object.entries(told).filter(([, at]) => now - at < TOLD_MS).sort((one, other) => other[1] - one[1]).slice(0, MAX_TOLD);
+    try { localStorage.setItem(TOLD, JSON.stringify(Object.fromEntries(kept))); } catch { /* then each tab tells */ }
+    try {
+      // Another tag for each, so that the second does not silently replace the first.
+      const shown = new Notification("Seamwatch", { body: fresh.map(([, text]) => text).join(" "), tag: fresh.map(([key]) => key).join(" "), icon: icon || undefined });
+      shown.onclick = () => { window.focus(); shown.close(); };
+    } catch {
+      onRefused(); // browsers of phones let only service workers notify
+    }
+    await new Promise((then) => setTimeout(then, SPREAD_MS));
+  };
+  await (navigator.locks ? navigator.locks.request(TOLD, say) : say());
+};
+
+// `news`: lines of a key, a tab and a text, after a first line that makes two of the same news twice.
 export const Notify = ({ news, icon }) => {
   const [wanted, setWanted] = useState("");
   useEffect(() => {
@@ -194,13 +221,9 @@ export const Notify = ({ news, icon }) => {
   useEffect(() => {
     if (news === told.current) return;
     told.current = news;
-    const text = (news || "").slice((news || "").indexOf(" ") + 1); // a number stands before it, so that the same news twice are two
-    if (!text || wanted !== "on" || Notification.permission !== "granted") return;
-    try {
-      new Notification("Seamwatch", { body: text, tag: "seamwatch", icon: icon || undefined });
-    } catch {
-      setWanted("denied"); // browsers of phones let only service workers notify
-    }
+    const lines = (news || "").split("\n").slice(1).map((line) => line.split("\t"));
+    const asked = wanted === "on" && Notification.permission === "granted" && localStorage.getItem(KEPT) === "on"; // another tab may end it
+    if (asked && lines.length) tellOnce(lines, icon, () => setWanted("denied"));
   }, [news, wanted, icon]);
   if (!wanted) return null;
   const toggle = async () => {
@@ -219,4 +242,16 @@ export const Notify = ({ news, icon }) => {
     { type: "button", className: "btn ghost sq notify", "aria-label": words, title: words, "aria-pressed": wanted === "on", disabled: wanted === "denied", onClick: toggle },
     h("svg", { className: "i", "aria-hidden": "true" }, h("use", { href: `${SPRITE}#i-bell` })),
   );
+};
+
+// The same on the page of one monitor, which tells of that one: that it got worse than it was, with why an incident is open.
+export const NotifyOne = ({ monitor, name, text, why, icon }) => {
+  const seen = useRef({ monitor: "", status: "", news: "" }), { status, since } = read(text), { current: was } = seen;
+  if (text && monitor) {
+    const worse = (status === "down" || status === "degraded") && was.status !== status && was.status !== "down";
+    const words = `${name} is ${(WORDS[status] || "").toLowerCase()}${why ? `: ${why}` : "."}`.replace(/\s+/g, " ");
+    const news = `${since}\n${monitor}:${status}:${since}\t${words}`;
+    seen.current = { monitor, status, news: was.monitor === monitor && worse ? news : was.news };
+  }
+  return h(Notify, { news: seen.current.news, icon });
 };

@@ -100,6 +100,18 @@ class Notify(_Live):
     icon: rx.Var[str]
 
 
+class NotifyOne(_Live):
+    """The same for the page of one monitor. `text` is its cell, `why` the reason of its open incident."""
+
+    tag = "NotifyOne"
+
+    monitor: rx.Var[str]
+    name: rx.Var[str]
+    text: rx.Var[str]
+    why: rx.Var[str]
+    icon: rx.Var[str]
+
+
 def cells(texts: rx.Var[Sequence[str]], now_s: rx.Var[int]) -> rx.Component:
     """Put the cells of a list into the page, once.
 

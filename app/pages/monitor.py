@@ -6,7 +6,7 @@ import reflex as rx
 from reflex.vars import ObjectVar
 from reflex_components_core.core.banner import has_connection_errors
 
-from app.components.bars import Address, ago, cells, check_bars, status
+from app.components.bars import Address, NotifyOne, ago, cells, check_bars, status
 from app.components.button import button, link_button
 from app.components.card import card, pad
 from app.components.code import code_block
@@ -47,7 +47,15 @@ def page() -> rx.Component:
         current="/monitors",
         here="/monitors",
         crumbs=[Crumb("Monitors", "/monitors"), Crumb(rx.cond(_State.name != "", _State.name, "Monitor"))],
-        actions=[rx.cond((_State.view == "monitor") & _State.may_change, rx.fragment(*_actions()))],
+        actions=[
+            rx.cond(
+                _State.view == "monitor",
+                NotifyOne.create(
+                    monitor=_State.monitor_id, name=_State.name, text=_State.cell, why=_State.incident, icon=f"/{_State.icon}.svg"
+                ),
+            ),
+            rx.cond((_State.view == "monitor") & _State.may_change, rx.fragment(*_actions())),
+        ],
     )
 
 

@@ -56,7 +56,7 @@ class OverviewState(rx.State):
     group_by: rx.Field[str] = rx.field("group")
     narrowed: rx.Field[bool] = rx.field(False)
     address: rx.Field[str] = rx.field("")  # of what is shown; the browser shows it
-    news: rx.Field[str] = rx.field("")  # "3 POST /api/invoices/ is down: …": for notifications of the browser, numbered
+    news: rx.Field[str] = rx.field("")  # for notifications of the browser: a number, and the lines of `overview_view.news`
     may_change: rx.Field[bool] = rx.field(False)
     waits: rx.Field[bool] = rx.field(False)  # whether rows would be others, or elsewhere, but for the pointer among them
 
@@ -148,7 +148,7 @@ class OverviewState(rx.State):
         )
         if self._seen and (told := view.news(before, wrong, nav, was_wrong)):
             self._told += 1
-            self.news = f"{self._told} {told}"
+            self.news = f"{self._told}\n{told}"
         self._seen = True
 
     async def _refresh(self, actor: Actor, wanted: Filter, seen: Overview) -> None:

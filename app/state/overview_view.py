@@ -236,7 +236,9 @@ def after_words(seen: Overview, *, folded: bool) -> str:
 
 
 def news(before: Mapping[str, str], wrong: Sequence[WrongView], nav: NavCounts, was_wrong: int) -> str:
-    """Return what to tell somebody who looks elsewhere; "" when nothing got worse or well again.
+    """Return what to tell somebody who looks elsewhere, a line each: key, tab, words; "" when nothing got worse or well again.
+
+    A key is the same in every open tab, and "*" at its end says that it comes again.
 
     Args:
         before: status by monitor, of what was wrong at the last look.
@@ -244,5 +246,9 @@ def news(before: Mapping[str, str], wrong: Sequence[WrongView], nav: NavCounts, 
     """
     worse = [one for one in wrong if before.get(one.id) != one.status and before.get(one.id) != "down"]
     if worse:
-        return ". ".join(f"{one.name} is {one.word.lower()}: {one.why}".rstrip(". ") for one in worse) + "."
-    return "Nothing is wrong any more." if was_wrong and not nav.down + nav.degraded else ""
+        return "\n".join(f"{one.id}:{one.status}:{one.since_s}\t" + " ".join(_told(one).split()) for one in worse)
+    return "well*\tNothing is wrong any more." if was_wrong and not nav.down + nav.degraded else ""
+
+
+def _told(one: WrongView) -> str:
+    return f"{one.name} is {one.word.lower()}: {one.why}".rstrip(". ") + "."

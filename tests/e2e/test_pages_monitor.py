@@ -39,10 +39,29 @@ async def target() -> AsyncIterator[Target]:
     server.close()
 
 
+RECORD = """
+    window.told = [];
+    window.Notification = new Proxy(window.Notification, {
+        construct(real, args) { window.told.push(args[1].body); return Reflect.construct(real, args); },
+    });
+"""
+
+
+async def told(*tabs: Page) -> list[str]:
+    """Return what notifications of these tabs said, once whatever they want to tell is told."""
+    return [text for tab in tabs for text in await tab.evaluate("navigator.locks.request('seam-told', () => window.told)")]
+
+
 async def test_a_monitor_is_tried_added_checked_found_down_deleted_and_brought_back(
     seamwatch: Running, owner: Page, target: Target, complaints: Complaints
 ):
+    await owner.context.grant_permissions(["notifications"])
+    await owner.context.add_init_script(RECORD)
+    overview = await owner.context.new_page()
     complaints.listen(owner)
+    complaints.listen(overview)
+    await overview.goto("/overview")
+    await overview.get_by_role("button", name="Notify me in this browser").click()
     await owner.goto("/monitors/new")
     await owner.get_by_role("link", name="An API call").click()
     await owner.get_by_label("Address", exact=True).fill(target.url)
@@ -69,6 +88,9 @@ async def test_a_monitor_is_tried_added_checked_found_down_deleted_and_brought_b
     await check_now.click()
     await expect(owner).to_have_title("Down: GET /api/items · Seamwatch", timeout=CHECKED)
     await expect(newest).to_contain_text("Down")
+    await expect(overview.get_by_role("article").filter(has_text="GET /api/items")).to_be_visible()
+    (news,) = [text for text in await told(owner, overview) if "GET /api/items" in text]  # of two tabs, one
+    assert news.startswith("GET /api/items is down: ")
     await owner.get_by_role("button", name="What was exchanged").first.click()
     await expect(owner.get_by_text(re.compile("HTTP/1.1 500 Internal"))).to_be_visible()
     await owner.set_viewport_size({"width": 375, "height": 812})
@@ -86,7 +108,8 @@ async def test_a_monitor_is_tried_added_checked_found_down_deleted_and_brought_b
 
 
 async def test_fields_at_fault_are_named_and_what_was_typed_stays(seamwatch: Running, owner: Page):
-    await owner.goto("/monitors/new?kind=flow")
+    await owner.goto("/monitors/new")
+    await owner.locator("a[href='/monitors/new?kind=flow']").click()
     await owner.get_by_role("button", name="Add step").wait_for()
     # Who types on while the step comes keeps the focus.
     await owner.evaluate("""() => {
@@ -112,8 +135,12 @@ async def test_fields_at_fault_are_named_and_what_was_typed_stays(seamwatch: Run
 
     owner.on("dialog", stay)
     await owner.get_by_role("link", name="Another kind").click()
-    await expect(owner.get_by_label("Address", exact=True).nth(1)).to_have_value("http://127.0.0.1:9/login")
-    assert asked == ["Leave without saving? What you typed is lost."]
+    for times in (1, 2):  # asked of every step back, and nothing is lost
+        async with owner.expect_event("dialog"):
+            await owner.go_back()
+        await expect(owner.get_by_label("Address", exact=True).nth(1)).to_have_value("http://127.0.0.1:9/login")
+        await expect(owner).to_have_url(re.compile(r"\?kind=flow$"))
+        assert asked == ["Leave without saving? What you typed is lost."] * (1 + times)
     await owner.get_by_role("link", name="Cancel").click()
     await owner.wait_for_url("**/monitors")
-    assert len(asked) == 1
+    assert len(asked) == 3

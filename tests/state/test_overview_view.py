@@ -112,9 +112,12 @@ def wrong(public_id: str, status: str) -> WrongView:
 
 def test_news_is_what_got_worse_and_that_all_is_well_again():
     down = wrong("1", "down")
-    assert view.news({}, [down], nav(1), 0) == "Shop is down: It answers 502."
-    assert view.news({"1": "degraded"}, [down], nav(1), 1) == "Shop is down: It answers 502."
+    assert view.news({}, [down], nav(1), 0) == "1:down:0\tShop is down: It answers 502."
+    assert view.news({"1": "degraded"}, [down, wrong("2", "degraded")], nav(1), 1).splitlines() == [
+        "1:down:0\tShop is down: It answers 502.",
+        "2:degraded:0\tShop is degraded: It answers 502.",
+    ]
     assert view.news({"1": "down"}, [down], nav(1), 1) == ""
     assert view.news({"1": "down"}, [wrong("1", "degraded")], nav(0, 1), 1) == ""
-    assert view.news({"1": "down"}, [], nav(), 1) == "Nothing is wrong any more."
+    assert view.news({"1": "down"}, [], nav(), 1) == "well*\tNothing is wrong any more."
     assert view.news({}, [], nav(), 0) == ""
