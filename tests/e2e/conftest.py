@@ -1,16 +1,17 @@
 """What the tests of the pages share: a signed-in browser, and what holds on every page.
 
-Browser profiles are made once and emptied after each test, all but their cache: a new one fetches and compiles our scripts again,
-which costs as much as two loads of a page.
+Browser profiles and their first tabs are made once, and emptied after each test. A new profile fetches and compiles our scripts again,
+and a new tab is a new process of Chromium's: each costs more than loading a page.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect
+from playwright.async_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Error, Page, ViewportSize, expect
 
 from tests.conftest import PUBLIC_URL, Running
 
@@ -45,85 +46,125 @@ async def sign_in(page: Page, link: str) -> None:
     await page.get_by_role("button", name="Sign in").click()
 
 
-async def _profile(browser: Browser) -> BrowserContext:
-    return await browser.new_context(base_url=PUBLIC_URL, locale="en-US")
+@dataclass(frozen=True)
+class Profile:
+    """A browser profile and its first tab, which stays open."""
 
+    context: BrowserContext
+    tab: Page
+    devtools: CDPSession  # of the tab
 
-async def _empty(context: BrowserContext, *, sign_out: bool = True) -> None:
-    """Close a profile's tabs and forget what they stored and were granted."""
-    pages = context.pages
-    if pages:
-        session = await context.new_cdp_session(pages[0])
-        await session.send("Storage.clearDataForOrigin", {"origin": PUBLIC_URL, "storageTypes": "local_storage"})
-    for page in pages:
-        await page.close()
-    await context.clear_permissions()
-    if sign_out:
-        await context.clear_cookies()
+    @classmethod
+    async def of(cls, browser: Browser) -> "Profile":
+        context = await browser.new_context(base_url=PUBLIC_URL, locale="en-US")
+        tab = await context.new_page()
+        return cls(context, tab, await context.new_cdp_session(tab))
+
+    async def empty(self, *, sign_out: bool = True) -> None:
+        """Forget what a test left: tabs, storage, permissions, how the tab is shown, and the cookies if it is to `sign_out`."""
+        for page in self.context.pages:
+            if page is not self.tab:
+                await page.close()
+        await self.tab.unroute_all()
+        # A page that is told just now that its session has ended goes elsewhere by itself, and where we go would not be reached.
+        await self.devtools.send("Emulation.setScriptExecutionDisabled", {"value": True})
+        await self.tab.goto("/healthz")
+        await self.devtools.send("Emulation.setScriptExecutionDisabled", {"value": False})
+        await self.tab.evaluate("localStorage.clear(); sessionStorage.clear()")
+        await self.tab.goto("about:blank")
+        await self.tab.mouse.move(0, 0)
+        await self.tab.set_viewport_size({"width": 1280, "height": 720})
+        await self.tab.emulate_media(color_scheme="light")
+        await self.context.clear_permissions()
+        if sign_out:
+            await self.context.clear_cookies()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def _profiles(browser: Browser) -> AsyncIterator[tuple[BrowserContext, BrowserContext]]:
-    profiles = await _profile(browser), await _profile(browser)
+async def _profiles(browser: Browser) -> AsyncIterator[tuple[Profile, Profile]]:
+    profiles = await Profile.of(browser), await Profile.of(browser)
     yield profiles
     for profile in profiles:
-        await profile.close()
+        await profile.context.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def context(_profiles: tuple[BrowserContext, BrowserContext]) -> AsyncIterator[BrowserContext]:
-    """A browser profile without a cookie and without storage."""
+async def _here(_profiles: tuple[Profile, Profile], seamwatch: Running) -> AsyncIterator[Profile]:
     yield _profiles[0]
-    await _empty(_profiles[0])
+    await _profiles[0].empty()
+
+
+@pytest.fixture
+def context(_here: Profile) -> BrowserContext:
+    """A browser profile without a cookie and without storage."""
+    return _here.context
+
+
+@pytest.fixture
+def page(_here: Profile) -> Page:
+    """Its first tab. Who listens to it, or sets it up for a test, uses a new one, or ends that with the test."""
+    return _here.tab
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def elsewhere(_profiles: tuple[BrowserContext, BrowserContext]) -> AsyncIterator[BrowserContext]:
-    """The same in a second browser."""
+async def elsewhere(_profiles: tuple[Profile, Profile], seamwatch: Running) -> AsyncIterator[Profile]:
+    """A second browser, as empty."""
     yield _profiles[1]
-    await _empty(_profiles[1])
+    await _profiles[1].empty()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def signed_in(browser: Browser, seamwatch: Running) -> AsyncIterator[BrowserContext]:
+async def signed_in(browser: Browser, seamwatch: Running) -> AsyncIterator[Profile]:
     """A browser profile in which Alice has signed in, who owns the first workspace; one link for all tests."""
-    context = await _profile(browser)
-    page = await context.new_page()
-    await sign_in(page, await asyncio.to_thread(seamwatch.owner_link))
-    await page.get_by_role("link", name="Incidents").first.wait_for()
-    await page.close()
-    yield context
-    await context.close()
+    profile = await Profile.of(browser)
+    await sign_in(profile.tab, await asyncio.to_thread(seamwatch.owner_link))
+    await profile.tab.get_by_role("link", name="Incidents").first.wait_for()
+    yield profile
+    await profile.context.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def owner_context(signed_in: BrowserContext) -> AsyncIterator[BrowserContext]:
+async def owner_context(signed_in: Profile) -> AsyncIterator[BrowserContext]:
     """The browser profile in which the owner is signed in. A test that ends sessions needs one of its own."""
-    yield signed_in
-    await _empty(signed_in, sign_out=False)
+    yield signed_in.context
+    await signed_in.empty(sign_out=False)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def owner(owner_context: BrowserContext) -> Page:
-    """A tab of the signed-in owner."""
-    return await owner_context.new_page()
+@pytest.fixture
+def owner(owner_context: BrowserContext, signed_in: Profile) -> Page:
+    """The first tab of the signed-in owner."""
+    return signed_in.tab
 
 
 class Complaints(list[str]):
     """Errors and warnings of a tab's console, and exceptions of its scripts."""
 
+    def __init__(self) -> None:
+        self._pages: list[Page] = []
+
     def listen(self, page: Page) -> None:
+        self._pages.append(page)
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.append(str(error)))
+        page.on("pageerror", self._error)
+
+    def end(self) -> None:
+        for page in self._pages:
+            page.remove_listener("console", self._console)
+            page.remove_listener("pageerror", self._error)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.append(message.text)
 
+    def _error(self, error: Error) -> None:
+        self.append(str(error))
+
 
 @pytest.fixture
-def complaints() -> Complaints:
-    return Complaints()
+def complaints() -> Iterator[Complaints]:
+    complaints = Complaints()
+    yield complaints
+    complaints.end()
 
 
 async def violations(page: Page, rules: dict[str, object] = AXE_RULES) -> list[str]:

@@ -56,8 +56,10 @@ async def test_a_monitor_is_tried_added_checked_found_down_deleted_and_brought_b
     seamwatch: Running, owner: Page, target: Target, complaints: Complaints
 ):
     await owner.context.grant_permissions(["notifications"])
-    await owner.context.add_init_script(RECORD)
+    owner = await owner.context.new_page()  # a script that is put into each page stays with its tab
+    await owner.add_init_script(RECORD)
     overview = await owner.context.new_page()
+    await overview.add_init_script(RECORD)
     complaints.listen(owner)
     complaints.listen(overview)
     await overview.goto("/overview")
@@ -144,3 +146,4 @@ async def test_fields_at_fault_are_named_and_what_was_typed_stays(seamwatch: Run
     await owner.get_by_role("link", name="Cancel").click()
     await owner.wait_for_url("**/monitors")
     assert len(asked) == 3
+    owner.remove_listener("dialog", stay)

@@ -58,7 +58,7 @@ async def dana(seamwatch: Running, context: BrowserContext) -> Page:
     await _fill(engine, secret)
     await engine.dispose()
     await context.add_cookies([{"name": "seam", "value": secret, "url": PUBLIC_URL, "httpOnly": True, "sameSite": "Lax"}])
-    return await context.new_page()
+    return context.pages[0]
 
 
 async def test_the_overview_and_the_engine_are_in_order_at_both_widths_and_themes(dana: Page, complaints: Complaints):

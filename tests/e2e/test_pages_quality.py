@@ -110,6 +110,7 @@ async def test_the_start_page_loads_less_script_than_its_budget(seamwatch: Runni
     )
     await page.goto("/")
     await page.wait_for_load_state("networkidle")
+    await session.detach()
     assert len(sizes) > 3, "no scripts were seen"
     assert sum(sizes) < SCRIPT_BUDGET_BYTES
 

@@ -5,26 +5,24 @@ import re
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import Page, expect
 
 from examples.runner import start
-from tests.e2e.conftest import Complaints, faults, violations
+from tests.e2e.conftest import Complaints, Profile, faults, violations
 
 SCANNED = 60_000  # ms; a scan ends within a minute, whatever happens
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def report(signed_in: BrowserContext) -> str:
+async def report(signed_in: Profile) -> str:
     """Address of the report of an API that allows `*` where calls carry credentials (COR-02)."""
-    page = await signed_in.new_page()
+    page = signed_in.tab
     with start("tortoise_api", "broken") as example:
         await page.goto("/")
         await page.get_by_label("Address of your application").fill(example.page_url)
         await page.get_by_role("button", name="Scan", exact=True).click()
         await expect(page.get_by_role("heading", name="Findings")).to_be_visible(timeout=SCANNED)
-    url = page.url.split("#")[0]
-    await page.close()
-    return url
+    return page.url.split("#")[0]
 
 
 async def open_report(page: Page, url: str) -> None:

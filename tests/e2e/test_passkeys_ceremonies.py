@@ -15,7 +15,7 @@ from app import db
 from app.models import Membership, User, WebSession, Workspace, now
 from app.services.sessions import LIFETIME, digest
 from tests.conftest import PUBLIC_URL, Running
-from tests.e2e.conftest import Complaints, faults, violations
+from tests.e2e.conftest import Complaints, Profile, faults, violations
 
 NEW, SECOND, ALONE = "/auth/passkeys/new", "/auth/second-factor", "/auth/passkeys/sign-in"
 SCANS = re.compile(r"localhost:3000/scans/?$")
@@ -116,6 +116,12 @@ class Device:
         await self._cdp.send("WebAuthn.addCredential", {"authenticatorId": self._authenticator, "credential": copied})
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context: BrowserContext) -> Page:
+    """A new tab: an authenticator stays with its tab."""
+    return await context.new_page()
+
+
 async def add_passkey(page: Page, name: str = "Laptop") -> list[str]:
     """Add the first passkey; ends on its recovery codes, and returns them."""
     await page.goto(f"{NEW}?next=/scans")
@@ -126,10 +132,10 @@ async def add_passkey(page: Page, name: str = "Laptop") -> list[str]:
 
 
 async def test_a_passkey_is_added_and_from_then_on_asked_for(
-    bob: Person, context: BrowserContext, elsewhere: BrowserContext, complaints: Complaints
+    bob: Person, context: BrowserContext, elsewhere: Profile, complaints: Complaints
 ):
-    await bob.show_first_factor(elsewhere)
-    other = await elsewhere.new_page()
+    await bob.show_first_factor(elsewhere.context)
+    other = elsewhere.tab
     await other.goto("/scans")
     await expect(other.get_by_role("button", name="Bob Marsh").first).to_be_visible()
 

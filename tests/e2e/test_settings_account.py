@@ -15,7 +15,7 @@ from app import db
 from app.models import Identity, Membership, Passkey, RecoveryCode, User, WebSession, Workspace, now
 from app.services.sessions import LIFETIME, digest
 from tests.conftest import PUBLIC_URL, IdentityProviders, Running
-from tests.e2e.conftest import SIZES, Complaints, sideways_px, violations
+from tests.e2e.conftest import SIZES, Complaints, Profile, sideways_px, violations
 from tests.identity_providers import put_openid_user
 
 PROFILE, SESSIONS = "/settings/profile", "/settings/sessions"
@@ -78,14 +78,14 @@ class Account:
         return secret
 
     async def sign_in(self, context: BrowserContext, *, shown: bool = False) -> Page:
-        """Sign a browser in and return a tab of it."""
+        """Sign a browser in and return its first tab."""
         secret = await self.session(shown=shown)
         await context.add_cookies([{"name": "seam", "value": secret, "url": PUBLIC_URL, "httpOnly": True, "sameSite": "Lax"}])
-        return await context.new_page()
+        return context.pages[0]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def account(seamwatch: Running, signed_in: BrowserContext) -> Account:
+async def account(seamwatch: Running, signed_in: Profile) -> Account:
     made = Account(seamwatch.data_dir, f"Dana {secrets.token_hex(3)}")
     await made.make()
     return made
@@ -200,10 +200,10 @@ async def test_passkeys_are_renamed_and_removed_and_recovery_codes_shown_once(
 
 
 async def test_a_session_ended_from_another_browser_empties_its_tab_and_says_so(
-    account: Account, context: BrowserContext, elsewhere: BrowserContext
+    account: Account, context: BrowserContext, elsewhere: Profile
 ):
     await account.session(user_agent=_IPHONE, past=timedelta(days=3))
-    other = await account.sign_in(elsewhere)
+    other = await account.sign_in(elsewhere.context)
     await other.goto(PROFILE)
     await expect(other.get_by_label("Name", exact=True)).to_have_value(account.name)
 
@@ -229,10 +229,8 @@ async def test_a_session_ended_from_another_browser_empties_its_tab_and_says_so(
     await expect(rows).to_have_count(1)
 
 
-async def test_signing_out_everywhere_asks_first_and_ends_this_browser_too(
-    account: Account, context: BrowserContext, elsewhere: BrowserContext
-):
-    other = await account.sign_in(elsewhere)
+async def test_signing_out_everywhere_asks_first_and_ends_this_browser_too(account: Account, context: BrowserContext, elsewhere: Profile):
+    other = await account.sign_in(elsewhere.context)
     await other.goto(SESSIONS)
     page = await account.sign_in(context)
     await page.goto("/scans")
@@ -252,9 +250,7 @@ async def test_signing_out_everywhere_asks_first_and_ends_this_browser_too(
     await page.wait_for_url("**/sign-in*next=*")
 
 
-async def test_the_switcher_lists_my_workspaces_and_leads_into_another(
-    seamwatch: Running, signed_in: BrowserContext, context: BrowserContext
-):
+async def test_the_switcher_lists_my_workspaces_and_leads_into_another(seamwatch: Running, signed_in: Profile, context: BrowserContext):
     account = Account(seamwatch.data_dir, f"Dana {secrets.token_hex(3)}")
     await account.make("Fernway", "Acme")
     page = await account.sign_in(context)

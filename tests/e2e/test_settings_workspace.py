@@ -29,10 +29,10 @@ class Team:
     sessions: dict[str, str]
 
     async def tab(self, name: str, size: str = "wide") -> Page:
-        """Sign the browser in as one of them, and return a tab; on a phone it is dark."""
+        """Sign the browser in as one of them, and return its first tab; on a phone it is dark."""
         cookie = {"name": "seam", "value": self.sessions[name], "url": PUBLIC_URL}
         await self.context.add_cookies([{**cookie, "httpOnly": True, "sameSite": "Lax"}])  # pyright: ignore[reportArgumentType]
-        page = await self.context.new_page()
+        page = self.context.pages[0]
         await page.set_viewport_size(SIZES[size])
         await page.emulate_media(color_scheme="dark" if size == "phone" else "light")
         return page

@@ -5,10 +5,10 @@ import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.conftest import IdentityProviders, Running
-from tests.e2e.conftest import Complaints, sideways_px, violations
+from tests.e2e.conftest import Complaints, Profile, sideways_px, violations
 from tests.identity_providers import put_openid_user
 
 pytestmark = pytest.mark.usefixtures("signed_in")  # there is an owner, so that there is a workspace to join
@@ -57,7 +57,7 @@ async def test_declining_says_so_on_a_page_that_everybody_can_use(seamwatch: Run
 
 
 async def test_an_account_is_linked_only_after_confirming_and_then_signs_in(
-    seamwatch: Running, page: Page, elsewhere: BrowserContext, identity_providers: IdentityProviders
+    seamwatch: Running, page: Page, elsewhere: Profile, identity_providers: IdentityProviders
 ):
     who = {"email": "bob@mail.example", "email_verified": True, "name": "Robert"}
     await asyncio.to_thread(put_openid_user, identity_providers.google, "bob-at-google", who)
@@ -71,7 +71,7 @@ async def test_an_account_is_linked_only_after_confirming_and_then_signs_in(
         await page.get_by_role("button", name=button).click()
         await page.wait_for_url("**/settings/profile/")
 
-    other = await elsewhere.new_page()
+    other = elsewhere.tab
     await other.goto("/auth/login/google?next=/scans")
     await at_openid(other, "bob-at-google")
     await other.wait_for_url("**/scans/")
@@ -105,9 +105,9 @@ async def test_back_after_signing_out_shows_nothing(seamwatch: Running, page: Pa
 
 
 async def test_an_attackers_way_back_does_not_sign_the_victim_in(
-    seamwatch: Running, page: Page, elsewhere: BrowserContext, identity_providers: IdentityProviders
+    seamwatch: Running, page: Page, elsewhere: Profile, identity_providers: IdentityProviders
 ):
-    attacker = await elsewhere.new_page()
+    attacker = elsewhere.tab
     await attacker.goto("/auth/login/github")
     query = {name: values[0] for name, values in parse_qs(urlsplit(attacker.url).query).items()}
     code = identity_providers.github.code("mallory", query)

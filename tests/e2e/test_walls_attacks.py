@@ -57,7 +57,7 @@ FORM = """([url, name]) => {
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_an_attackers_page_is_refused_everything(seamwatch: Running, owner_context: BrowserContext, place: str):
-    page = await owner_context.new_page()
+    page = owner_context.pages[0]
     # Names of another site lead nowhere by themselves: the browser is served our empty page under them.
     async with attackers_page() as port:
         at = f"http://{place}:{port}/"
@@ -87,7 +87,7 @@ async def test_an_attackers_page_is_refused_everything(seamwatch: Running, owner
 
 
 async def test_signing_out_in_one_tab_empties_the_others_and_back_shows_nothing(seamwatch: Running, context: BrowserContext):
-    first = await context.new_page()
+    first = context.pages[0]
     await sign_in(first, await asyncio.to_thread(seamwatch.owner_link))
     await first.get_by_role("link", name="Incidents").first.wait_for()
     second = await context.new_page()

@@ -8,19 +8,19 @@ import zipfile
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.conftest import IdentityProviders, Running
-from tests.e2e.conftest import Complaints, sideways_px, sign_in, violations
+from tests.e2e.conftest import Complaints, Profile, sideways_px, sign_in, violations
 from tests.identity_providers import GitHubUser, mail
 
 PHONE = {"width": 375, "height": 800}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def owner_tab(elsewhere: BrowserContext, seamwatch: Running) -> Page:
+async def owner_tab(elsewhere: Profile, seamwatch: Running) -> Page:
     """The owner in a session of this test's own: it switches the workspace, and others go on in theirs."""
-    page = await elsewhere.new_page()
+    page = elsewhere.tab
     await sign_in(page, await asyncio.to_thread(seamwatch.owner_link))
     await page.get_by_role("link", name="Incidents").first.wait_for()
     return page
