@@ -1,12 +1,17 @@
 """The board: pages hear what changed in their own workspace, all of it, and not too often."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from app import db
 from app.core.cell import Cell
-from app.services import board
+from app.core.incident import Outcome
+from app.core.results import Result
+from app.services import board, board_history, history
 from app.services.errors import Unauthenticated
+from app.services.history import Recorded
 from tests.conftest import Cast
 
 
@@ -44,3 +49,14 @@ async def test_nothing_waits_for_those_who_left(cast: Cast):
     async with board.follow(cast.alice) as follower:
         board.show(cast.alice.workspace_id, 1, "m1", Cell("down"))
         assert await follower.next(5) == {"m1": Cell("down").text}
+
+
+async def test_what_was_found_before_a_start_is_shown_a_slice_at_a_time(database: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(board_history, "_MONITORS", 2)
+    async with db.transaction() as session:
+        await history.record(session, [Recorded(number, Result(5_000_000, Outcome.UP)) for number in range(1, 7)])
+    shown = [
+        sum(bool(cell.bars) for cell in board.cells(range(1, 7)).values()) async for _ in board_history.fill(list(range(1, 7)), 6_000_000)
+    ]
+    assert shown == [0, 0, 0, 0, 1, 3, 5]  # three slices of summaries, the log, and the rest by twos
+    assert board.cell(6).bars == "u"
