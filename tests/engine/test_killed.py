@@ -22,12 +22,13 @@ async def test_killed_at_any_instant_the_engine_loses_and_repeats_no_decision(ca
     dice = random.Random(7)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([living.__name__])  # what takes long is imported once
-    async with target() as shop, asyncio.timeout(60):
+    async with target() as shop, asyncio.timeout(180):
         for number in range(MONITORS):
             votes = {"down": 2, "down_of": 3, "up": 2, "up_of": 2} if number % 2 else {}
             await add(cast.alice.workspace_id, shop.url, f"{number}", interval_ms=1000, phase_ms=number * 40, **votes)
-        steps = 0
-        for life in range(LIVES):
+        steps = life = 0
+        # On a busy machine one life decides little, and it takes more of them until there was something to lose.
+        while life < LIVES or steps <= MONITORS:
             shop.statuses = [dice.choice((200, 500)) for _ in range(1000)]
             process = processes.Process(target=living.live, args=(str(database),), daemon=True)
             process.start()
@@ -38,7 +39,7 @@ async def test_killed_at_any_instant_the_engine_loses_and_repeats_no_decision(ca
             process.close()
             assert len(await rows(EngineGap)) == life
             steps = await decisions_that_stand()
-        assert steps > MONITORS
+            life += 1
 
 
 async def asked(shop: Target, count: int) -> None:
