@@ -49,9 +49,9 @@ def _list() -> rx.Component:
         "groups",
         "Groups",
         rx.cond(_S.lines.length() > 0, lines, nothing),
-        rx.el.div(button("Close", on_click=_S.leave), class_name="row wrap choices"),
+        rx.el.div(button("Close", on_click=_S.leave("list")), class_name="row wrap choices"),
         shown=_S.asked == "list",
-        on_close=_S.leave,
+        on_close=_S.leave("list"),
     )
 
 
@@ -82,7 +82,7 @@ def _form() -> rx.Component:
         rx.el.div(
             button("Delete…", kind="danger", on_click=_S.ask_delete),
             rx.el.span(class_name="grow"),
-            button("Cancel", on_click=_S.leave),
+            button("Cancel", on_click=_S.leave("edit")),
             button("Save", kind="pri", type="submit"),
             class_name="row wrap choices",
         ),
@@ -91,4 +91,4 @@ def _form() -> rx.Component:
         class_name="stack spaced",
     )
     shown = _S.asked == "edit"
-    return dialog("group", "Change the group", rx.cond(shown, form), shown=shown, on_close=_S.leave)
+    return dialog("group", "Change the group", rx.cond(shown, form), shown=shown, on_close=_S.leave("edit"))

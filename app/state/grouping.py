@@ -78,9 +78,9 @@ class GroupingState(rx.State):
 
     @rx.event
     @signed_in
-    async def leave(self):
-        """The list or the form was closed; that it makes room for the question closes it, too."""
-        if self.asked != "delete":
+    async def leave(self, what: str):
+        """The list or the form was closed. Where it made room for the next dialog, that one stays."""
+        if self.asked == what:
             self.asked = ""
 
     @rx.event
