@@ -7,6 +7,7 @@ import asyncio
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,12 +17,14 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import aiosqlite
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 ROOT = Path(__file__).parent.parent
@@ -49,11 +52,28 @@ CHROMIUM_ARGS = [
 ]
 
 
+# Where tests that need a browser or the running product stand: `-m e2e` reads no other file, `-m 'not e2e'` nothing in the first
+# place. To read all of them takes as long as a fourth of them to run.
+BROWSER_TESTS = tuple(ROOT / "tests" / name for name in ("e2e", "examples", "mends", "test_nothing_leaks.py"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    marked = config.getoption("markexpr")
+    if marked == "not e2e" and collection_path == BROWSER_TESTS[0]:
+        return True
+    read = {collection_path, *collection_path.parents}
+    if marked == "e2e" and ROOT / "tests" in collection_path.parents and not read.intersection(BROWSER_TESTS):
+        return True
+    return None  # others may have a word
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "/e2e/" in item.path.as_posix() or {"browser", "chromium_path", "seamwatch"} & fixtures:
             item.add_marker(pytest.mark.e2e)
+            if not {item.path, *item.path.parents}.intersection(BROWSER_TESTS):
+                raise pytest.UsageError(f"{item.nodeid} is e2e, and its file is not among BROWSER_TESTS of tests/conftest.py")
         if {"browser", "context", "page"} & fixtures:
             # Playwright's objects belong to the event loop that made them, and the browser is made once.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
@@ -94,6 +114,33 @@ def _make_engine_that_compiles_once(url: str) -> AsyncEngine:
 
 
 db.make_engine = _make_engine_that_compiles_once
+
+
+_hand_over = aiosqlite.Connection._execute
+_AT_ONCE = {(sqlite3.Connection, "cursor"), *((sqlite3.Cursor, name) for name in ("fetchall", "fetchone", "fetchmany", "close"))}
+
+
+async def _hand_over_what_may_wait(connection: aiosqlite.Connection, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Do what waits for no lock at once, and the rest as the driver does: statements, commits and rollbacks in the connection's thread.
+
+    Without it, the way to the thread and back, four times a statement, was a quarter of what tests with a database cost.
+    """
+    under_way: list[None] = vars(connection).setdefault("under_way", [])  # also what nobody awaits any more
+    name = getattr(function, "__name__", "")
+    if not under_way and connection._running and connection._connection and (type(getattr(function, "__self__", None)), name) in _AT_ONCE:
+        return function(*arguments, **named)
+
+    def run() -> Any:
+        try:
+            return function(*arguments, **named)
+        finally:
+            under_way.pop()
+
+    under_way.append(None)
+    return await _hand_over(connection, run)
+
+
+aiosqlite.Connection._execute = _hand_over_what_may_wait  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.fixture
@@ -218,6 +265,43 @@ async def postgres(postgres_url: str, configure: pytest.MonkeyPatch) -> AsyncIte
         await connection.exec_driver_sql("DROP SCHEMA public CASCADE")
         await connection.exec_driver_sql("CREATE SCHEMA public")
     yield postgres_url
+    await db.close()
+
+
+async def _tell_server(configure: pytest.MonkeyPatch, url: str, *statements: str) -> None:
+    """Execute statements that stand in no transaction."""
+    configure.setenv("SEAMWATCH_DATABASE_URL", url)
+    _forget()
+    async with db.engine().connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
+    await db.close()
+
+
+@pytest.fixture(scope="session")
+def templates() -> set[str]:
+    """The databases of the server that are there to be copied."""
+    return set()
+
+
+@pytest_asyncio.fixture
+async def migrated_postgres(postgres_url: str, configure: pytest.MonkeyPatch, templates: set[str]) -> AsyncIterator[str]:
+    """A database that the settings name, after `alembic upgrade head`: a copy of one that was migrated once."""
+    names = ("migrated", "copied")
+    migrated, copied = (make_url(postgres_url).set(database=name).render_as_string(hide_password=False) for name in names)
+    if "migrated" not in templates:
+        await _tell_server(configure, postgres_url, "CREATE DATABASE migrated")
+        configure.setenv("SEAMWATCH_DATABASE_URL", migrated)
+        _forget()
+        await migrations.upgrade()
+        await db.close()
+        templates.add("migrated")
+    await _tell_server(configure, postgres_url, "DROP DATABASE IF EXISTS copied WITH (FORCE)", "CREATE DATABASE copied TEMPLATE migrated")
+    configure.setenv("SEAMWATCH_DATABASE_URL", copied)
+    _forget()
+    db.engine()  # in use from now on: `once` copies files, which are not this database
+    yield copied
     await db.close()
 
 
