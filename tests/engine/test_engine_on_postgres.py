@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app import db, migrations
+from app import db
 from app.core.incident import Outcome, Standing, State, Step
 from app.core.results import HOUR_MS, Cause, Result
 from app.models import (
@@ -38,10 +38,9 @@ ADDRESS = "http://127.0.0.1:9/"
 
 
 @pytest_asyncio.fixture
-async def alice(postgres: str, configure: pytest.MonkeyPatch, tmp_path: Path) -> Actor:
+async def alice(migrated_postgres: str, configure: pytest.MonkeyPatch, tmp_path: Path) -> Actor:
     configure.setenv("SEAMWATCH_DATA_DIR", str(tmp_path))
     _settings.cache_clear()
-    await migrations.upgrade()
     return await add_actor("Alice", Role.OWNER)
 
 

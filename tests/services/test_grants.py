@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, delete, select, update
 
-from app import db, migrations
+from app import db
 from app.models import ApiToken, AuditEvent, Membership, RefreshToken, TokenGrant, User, now
 from app.services import access_tokens, bearers, grants, signing_keys, token_text, tokens
 from app.services.access import Role, Scope
@@ -283,8 +283,7 @@ async def test_what_ended_a_day_ago_is_removed(cast: Cast):
 
 
 @pytest.fixture
-async def served_cast(postgres: str) -> Cast:
-    await migrations.upgrade()
+async def served_cast(migrated_postgres: str) -> Cast:
     alice = await add_actor("Alice", Role.OWNER)
     return Cast(alice, await add_actor("Bob", Role.EDITOR), await add_actor("Charlie", Role.OWNER))
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import col, select
 
-from app import db, migrations
+from app import db
 from app.core.checks import HeartbeatCheck
 from app.core.incident import Outcome
 from app.core.results import Cause
@@ -164,8 +164,7 @@ async def test_only_those_who_may_change_monitors_get_a_new_address(cast: Cast):
     await heartbeat_calls.receive(key, Said.SUCCESS)
 
 
-async def test_on_a_database_server_calls_of_two_processes_do_not_lock_each_other_out(postgres: str):
-    await migrations.upgrade(db.engine())
+async def test_on_a_database_server_calls_of_two_processes_do_not_lock_each_other_out(migrated_postgres: str):
     alice = await add_actor("Alice", Role.OWNER)
     made = [await add_heartbeat(alice) for _ in range(6)]
     keys = [key for _, _, key in made]

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 import pytest_asyncio
 
-from app import db, migrations
+from app import db
 from app.core.incident import Outcome
 from app.core.results import HOUR_MS, Cause, Result
 from app.models import Incident, MonitorSummary, now
@@ -39,10 +39,9 @@ PAGE = Draft("Shop", "page", {"ask": {"url": "https://shop.example/", "headers":
 
 
 @pytest_asyncio.fixture
-async def alice(postgres: str, configure: pytest.MonkeyPatch, tmp_path: Path) -> Actor:
+async def alice(migrated_postgres: str, configure: pytest.MonkeyPatch, tmp_path: Path) -> Actor:
     configure.setenv("SEAMWATCH_DATA_DIR", str(tmp_path))
     _settings.cache_clear()
-    await migrations.upgrade()
     return await add_actor("Alice", Role.OWNER)
 
 

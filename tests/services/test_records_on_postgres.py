@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, update
 
-from app import db, migrations
+from app import db
 from app.models import AuditEvent, now
 from app.services import audit, scan_queue, scans, stored_secrets, vault
 from app.services.access import Role
@@ -19,10 +19,9 @@ from app.settings import _settings
 from tests.conftest import add_actor
 
 
-async def test_what_holds_on_sqlite_holds_on_postgresql(postgres: str, configure: pytest.MonkeyPatch, tmp_path: Path):
+async def test_what_holds_on_sqlite_holds_on_postgresql(migrated_postgres: str, configure: pytest.MonkeyPatch, tmp_path: Path):
     configure.setenv("SEAMWATCH_DATA_DIR", str(tmp_path))
     _settings.cache_clear()
-    await migrations.upgrade()
     alice = await add_actor("Zoë Ångström", Role.OWNER)
 
     configure.setattr(stored_secrets, "AT_MOST", 3)

@@ -3,10 +3,9 @@
 import asyncio
 
 import pytest
-import pytest_asyncio
 from sqlmodel import select
 
-from app import db, migrations
+from app import db
 from app.models import Identity, Membership, User, Workspace
 from app.services import accounts, ceremonies, sessions
 from app.services.arrival import Arrival
@@ -15,13 +14,12 @@ from app.settings import _settings
 DANA = Arrival("github", "https://github.com", "1", "Dana Vega", "dana@team.example", True, label="dana")
 
 
-@pytest_asyncio.fixture
-async def server(postgres: str, configure: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def server(migrated_postgres: str, configure: pytest.MonkeyPatch) -> None:
     """PostgreSQL with our tables, and a Seamwatch that anybody may join."""
     for name, value in {"JOIN_OPEN": "on", "GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "secret"}.items():
         configure.setenv(f"SEAMWATCH_{name}", value)
     _settings.cache_clear()
-    await migrations.upgrade()
 
 
 async def test_signing_in_side_by_side(server: None):

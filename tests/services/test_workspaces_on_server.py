@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-import pytest_asyncio
+import pytest
 from sqlmodel import col, delete, select
 
-from app import db, migrations
+from app import db
 from app.models import Invitation, Membership, WebSession
 from app.services import invitations, members, workspaces
 from app.services.access import Actor, Role
@@ -18,10 +18,9 @@ alice, bob, charlie, heard = test_workspaces.alice, test_workspaces.bob, test_wo
 people = test_members.people
 
 
-@pytest_asyncio.fixture
-async def database(postgres: str, tmp_path: Path) -> Path:
+@pytest.fixture
+def database(migrated_postgres: str, tmp_path: Path) -> Path:
     """Stands in for the SQLite file of the same name."""
-    await migrations.upgrade()
     return tmp_path
 
 
