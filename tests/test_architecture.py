@@ -4,6 +4,7 @@ Static: reads each module's imports with `ast` (also those inside functions and 
 """
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -106,17 +107,21 @@ def room_of(path: Path) -> str:
     return path.relative_to(APP).parts[0].removesuffix(".py")
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return every dotted module name that the file imports, wherever the import stands."""
+@functools.cache
+def read(path: Path) -> tuple[set[str], set[str]]:
+    """Return every dotted module name that the file imports, wherever the import stands, and the name of every method it calls."""
     names: set[str] = set()
+    called: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called.add(node.func.attr)
+        elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: use absolute imports"
             module = node.module or ""
             names.update([module] if module != "app" else [f"app.{alias.name}" for alias in node.names])
-    return names
+    return names, called
 
 
 MODULES = [path for path in sorted(APP.rglob("*.py")) if room_of(path) not in ROOTS]
@@ -126,7 +131,8 @@ MODULES = [path for path in sorted(APP.rglob("*.py")) if room_of(path) not in RO
 def test_module_imports_only_what_its_room_may(path: Path):
     room = room_of(path)
     rooms, packages = ROOMS[room]
-    for name in imports_of(path):
+    imported, _ = read(path)
+    for name in imported:
         top, _, rest = name.partition(".")
         if top == "app":
             assert rest.partition(".")[0] in rooms, f"{room} may not import {name}"
@@ -137,13 +143,14 @@ def test_module_imports_only_what_its_room_may(path: Path):
 
 @pytest.mark.parametrize("path", sorted(APP.rglob("*.py")), ids=lambda path: str(path.relative_to(APP)))
 def test_only_the_database_room_commits(path: Path):
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    assert room_of(path) == "db" or not any(isinstance(call, ast.Attribute) and call.attr == "commit" for call in calls)
+    _, called = read(path)
+    assert room_of(path) == "db" or "commit" not in called
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) != "net"], ids=lambda path: str(path.relative_to(APP)))
 def test_only_the_net_room_has_a_way_out(path: Path):
-    assert not imports_of(path) & WAYS_OUT
+    imported, _ = read(path)
+    assert not imported & WAYS_OUT
 
 
 def test_every_room_has_a_row():
