@@ -7,7 +7,6 @@ import asyncio
 import os
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,8 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import aiosqlite
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
@@ -114,33 +112,6 @@ def _make_engine_that_compiles_once(url: str) -> AsyncEngine:
 
 
 db.make_engine = _make_engine_that_compiles_once
-
-
-_hand_over = aiosqlite.Connection._execute
-_AT_ONCE = {(sqlite3.Connection, "cursor"), *((sqlite3.Cursor, name) for name in ("fetchall", "fetchone", "fetchmany", "close"))}
-
-
-async def _hand_over_what_may_wait(connection: aiosqlite.Connection, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """Do what waits for no lock at once, and the rest as the driver does: statements, commits and rollbacks in the connection's thread.
-
-    Without it, the way to the thread and back, four times a statement, was a quarter of what tests with a database cost.
-    """
-    under_way: list[None] = vars(connection).setdefault("under_way", [])  # also what nobody awaits any more
-    name = getattr(function, "__name__", "")
-    if not under_way and connection._running and connection._connection and (type(getattr(function, "__self__", None)), name) in _AT_ONCE:
-        return function(*arguments, **named)
-
-    def run() -> Any:
-        try:
-            return function(*arguments, **named)
-        finally:
-            under_way.pop()
-
-    under_way.append(None)
-    return await _hand_over(connection, run)
-
-
-aiosqlite.Connection._execute = _hand_over_what_may_wait  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.fixture
