@@ -418,8 +418,10 @@ async def test_scans_of_a_deleted_workspace_are_cancelled_and_end_without_troubl
     claim = await scan_queue.claim("worker")
     assert claim
     assert claim.public_id == running
-    follower = asyncio.ensure_future(_last(alice, running))
-    async with scan_feed.orders() as orders:
+    followed = asyncio.Event()
+    follower = asyncio.ensure_future(_last(alice, running, followed))
+    async with scan_feed.orders() as orders, asyncio.timeout(30):
+        await followed.wait()  # who asks after the deletion finds no such scan
         await workspaces.delete(alice, "Alice's workspace")
         assert {await orders.next_cancel(5), await orders.next_cancel(5)} == {running, waiting}
     assert not await scan_queue.renew(claim)
@@ -432,10 +434,12 @@ async def test_scans_of_a_deleted_workspace_are_cancelled_and_end_without_troubl
     assert await follower is not ScanStatus.DONE
 
 
-async def _last(actor: Actor, scan_id: str) -> ScanStatus | None:
+async def _last(actor: Actor, scan_id: str, followed: asyncio.Event | None = None) -> ScanStatus | None:
     status = None
     async for happened in scans.follow(actor, scan_id):
         status = happened.status
+        if followed:
+            followed.set()
     return status
 
 
