@@ -17,6 +17,8 @@ from app.state.monitor_view import ResultView
 
 _State = MonitorState
 
+_STORED_WITHIN_S = 60
+
 
 def _result(row: ObjectVar[ResultView]) -> rx.Component:
     is_open = _State.opened == row.due
@@ -66,7 +68,15 @@ def results() -> rx.Component:
     nothing = rx.cond(
         _State.only_failures,
         empty("No failed check", "Of those that are kept one by one, none failed."),
-        rx.cond(_State.paused, empty("No check yet", "It is paused."), empty("No check yet", "The first one runs within a minute.")),
+        rx.cond(
+            _State.last_s > 0,
+            rx.cond(
+                _State.now_s - _State.last_s < _STORED_WITHIN_S,
+                empty("A first check ran", "Its result is listed within seconds."),
+                empty("No result is kept", "The next check is listed here."),
+            ),
+            rx.cond(_State.paused, empty("No check yet", "It is paused."), empty("No check yet", "The first one runs within a minute.")),
+        ),
     )
     shown = rx.cond(
         _State.results.length() > 0,

@@ -42,6 +42,7 @@ from app.state.session import actor_of
 from app.state.shown import sign_in_path
 
 _WAIT_S = 5.0  # how often a page that hears nothing of its monitor looks whether it is still open
+_STORED_S, _STORED_WITHIN_S = 1.0, 30.0  # how often it looks for a result that is being stored, and for how long
 _CHART_S = 15.0  # how often charts and tiles are read again while results come
 _TILED: tuple[monitor_history.Window, ...] = ("30d", "24h", "1h")
 _BY_NAME: dict[str, monitor_history.Window] = {window: window for window in WINDOWS}
@@ -244,10 +245,11 @@ class MonitorState(rx.State):
             async with board.follow(actor) as follower:
                 async with self:
                     self.live = True
+                    wait_s = self._wait_s()
                 looked_s = time.monotonic()
                 while True:
-                    changed = await follower.next(_WAIT_S)
-                    if (not changed or monitor_id not in changed) and time.monotonic() < looked_s + _WAIT_S:
+                    changed = await follower.next(wait_s)
+                    if (not changed or monitor_id not in changed) and time.monotonic() < looked_s + wait_s:
                         continue  # most of what is told is of others: only its own waits for the state
                     looked_s = time.monotonic()
                     async with self:
@@ -256,8 +258,17 @@ class MonitorState(rx.State):
                             break
                         if changed and monitor_id in changed:
                             await self._renew(changed[monitor_id])
+                        elif wait_s == _STORED_S and self.page == 1:
+                            await self._read_results()
+                        wait_s = self._wait_s()
         except SeamwatchError:  # signed out just now: the next event leads to the sign-in
             return
+
+    def _wait_s(self) -> float:
+        """Return how long to wait for news: not long while the newest check is not among the results, which are stored some at a time."""
+        listed_s = int(self.results[0].due) // 1000 if self.results else 0
+        awaited = self.page == 1 and not self.only_failures and listed_s < self.last_s and time.time() - self.last_s < _STORED_WITHIN_S
+        return _STORED_S if awaited else _WAIT_S
 
     def _is_open(self, monitor_id: str) -> bool:
         return self.monitor_id == monitor_id and self.view == "monitor" and self.router.url.path.strip("/") == f"monitors/{monitor_id}"

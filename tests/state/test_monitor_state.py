@@ -136,3 +136,18 @@ async def test_a_stranger_sees_nothing_and_can_do_nothing(product: Product, cast
     assert "Mine" not in json.dumps([tab.vars, tab.heard])
     assert shown(tab, "results") == []
     assert (await monitors.get(cast.alice, monitor_id)).paused_at is None
+
+
+async def test_a_result_that_is_stored_after_it_was_told_is_listed_without_another_one(product: Product, cast: Cast):
+    monitor_id, row_id = await watched(cast)
+    tab = await opened(product, cast.alice, f"/monitors/{monitor_id}")
+    await tab.until(lambda tab: tab.vars.get("monitor_state.live"))
+    due_ms = int(datetime.now(UTC).timestamp() * 1000)
+    cell = board.Cell("up", due_ms // 1000, "u", due_ms // 1000, 100)
+    board.show(cast.alice.workspace_id, row_id, monitor_id, cell, board.Latest(due_ms, by_schedule=False))
+    await tab.until(lambda tab: tab.vars["monitor_state.cell"] == cell.text)
+    assert shown(tab, "results") == []
+    async with db.transaction() as session:
+        await history.record(session, [history.Recorded(row_id, Result(due_ms, Outcome.UP, code=200))])
+    await tab.until(lambda tab: tab.vars["monitor_state.results"])
+    assert [row["due"] for row in shown(tab, "results")] == [str(due_ms)]
