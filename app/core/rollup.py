@@ -101,8 +101,10 @@ def _unpack(packed: bytes) -> tuple[int, Sequence[int], Sequence[int]]:
     try:
         first, place = leb128.read(packed, 0)
         # Nearly always each number after the first takes a single byte, and then they need not be read one by one.
-        rest: Sequence[int] = packed[place:]
-        if not packed[place:].isascii():
+        rest: Sequence[int]
+        if (single := packed[place:]).isascii():
+            rest = single
+        else:
             rest = []
             while place < len(packed):
                 number, place = leb128.read(packed, place)

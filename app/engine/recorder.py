@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 # Each time writes seven pages beside those that fill, so seldom is cheap: at 8 s a check writes 30 B more. It is also how exactly it is
 # known when the engine was alive last, which `/readyz` gives 15 s.
 EVERY_S = 10.0
-TURNED_S = 1.0  # for what lists show of a monitor, and nobody is told
+TURNED_S = 1.0  # for what lists show of a monitor, and nobody is told; and for what somebody asked for
 GATHER_S = 0.02  # what is decided within it is stored together
 FULL = 500  # results: one transaction of them holds the database for a few milliseconds
 LONGEST_PAUSE_S = 5.0

@@ -170,8 +170,9 @@ class Watchlist:
         held.newest, held.newest_s = found.outcome, began_s
         held.undecided += turned
         by_schedule = (due_ms - monitor.phase_ms) % monitor.interval_ms == 0
-        # What somebody asked for they wait for.
-        self._recorder.add(settled, GATHER_S if decision.step is not None else EVERY_S if by_schedule and not turned else TURNED_S)
+        # What somebody asked for they wait for; a heartbeat's call asks, too, but whoever made it does not.
+        awaited = turned or not (by_schedule or monitor.kind is Kind.HEARTBEAT)
+        self._recorder.add(settled, GATHER_S if decision.step is not None else TURNED_S if awaited else EVERY_S)
         _show(held, board.cell(monitor_id).after(result), Latest(due_ms, by_schedule, found.text, found.findings, found.facts))
         return found.outcome
 

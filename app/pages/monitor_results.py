@@ -12,12 +12,10 @@ from app.components.panel_error import note, panel_error
 from app.components.run import run_body
 from app.components.skeleton import skeleton_rows
 from app.components.table import head, table
-from app.state.monitor import MonitorState
+from app.state.monitor import STORED_WITHIN_S, MonitorState
 from app.state.monitor_view import ResultView
 
 _State = MonitorState
-
-_STORED_WITHIN_S = 60
 
 
 def _result(row: ObjectVar[ResultView]) -> rx.Component:
@@ -71,7 +69,7 @@ def results() -> rx.Component:
         rx.cond(
             _State.last_s > 0,
             rx.cond(
-                _State.now_s - _State.last_s < _STORED_WITHIN_S,
+                _State.now_s - _State.last_s < STORED_WITHIN_S,
                 empty("A first check ran", "Its result is listed within seconds."),
                 empty("No result is kept", "The next check is listed here."),
             ),

@@ -72,12 +72,6 @@ def asked(monitor_id: int) -> tuple[int, ...]:
     return tuple(_asked.get(monitor_id, ()))
 
 
-def findings(monitor_id: int) -> tuple[Finding, ...]:
-    """Return the assertions of the newest check since this process began."""
-    found = _latest.get(monitor_id)
-    return found.findings if found else ()
-
-
 # The engine's side.
 
 

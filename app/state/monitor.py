@@ -42,7 +42,8 @@ from app.state.session import actor_of
 from app.state.shown import sign_in_path
 
 _WAIT_S = 5.0  # how often a page that hears nothing of its monitor looks whether it is still open
-_STORED_S, _STORED_WITHIN_S = 1.0, 30.0  # how often it looks for a result that is being stored, and for how long
+_STORED_S = 1.0  # how often it looks for a result that is being stored
+STORED_WITHIN_S = 30  # and for how long
 _CHART_S = 15.0  # how often charts and tiles are read again while results come
 _TILED: tuple[monitor_history.Window, ...] = ("30d", "24h", "1h")
 _BY_NAME: dict[str, monitor_history.Window] = {window: window for window in WINDOWS}
@@ -267,7 +268,7 @@ class MonitorState(rx.State):
     def _wait_s(self) -> float:
         """Return how long to wait for news: not long while the newest check is not among the results, which are stored some at a time."""
         listed_s = int(self.results[0].due) // 1000 if self.results else 0
-        awaited = self.page == 1 and not self.only_failures and listed_s < self.last_s and time.time() - self.last_s < _STORED_WITHIN_S
+        awaited = self.page == 1 and not self.only_failures and listed_s < self.last_s and time.time() - self.last_s < STORED_WITHIN_S
         return _STORED_S if awaited else _WAIT_S
 
     def _is_open(self, monitor_id: str) -> bool:

@@ -23,7 +23,11 @@ _TOKEN_AT_MOST = 200
 
 # Why one stands before the sign-in: glyph, what happened, what follows. Of the address only the code is taken, no text.
 WHY: dict[str, tuple[str, str, str]] = {
-    "revoked": ("degraded", "This session was ended.", "You signed out in another tab, or it was ended from another browser."),
+    "revoked": (
+        "degraded",
+        "This session was ended.",
+        "You signed out in another tab, it was ended elsewhere, or it had lasted 14 days.",
+    ),
 }
 
 

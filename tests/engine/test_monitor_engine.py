@@ -60,13 +60,42 @@ async def test_an_incident_opens_and_closes_with_its_results_and_each_is_told_on
                 await minute(made, times)
             assert board.cell(monitor.id or 0).bars == "uxxxuu"
             assert board.cell(monitor.id or 0).status == "up"
-            assert not board.findings(monitor.id or 0)[0].problem
+            assert (latest := board.latest(monitor.id or 0))
+            assert not latest.findings[0].problem
     assert await outcomes(monitor) == "uxxxuu"
     (incident,) = await rows(Incident)
     assert (incident.cause, incident.closed_by) == (Cause.ASSERTION, "check")
     assert (incident.closed_at - incident.opened_at).total_seconds() == 120
     assert [notice.step for notice in await rows(Notice)] == ["open", "close"]
     assert "500" in (await rows(CheckDetail))[0].text
+
+
+async def test_what_somebody_asked_for_is_stored_soon_and_what_calls_or_the_schedule_lead_to_with_the_others(
+    workspace: int, monkeypatch: pytest.MonkeyPatch
+):
+    times, add_to, within = Times(), recorder.Recorder.add, list[float]()
+
+    def noted(self: recorder.Recorder, entry: settling.Settled, within_s: float = recorder.EVERY_S) -> None:
+        within.append(within_s)
+        add_to(self, entry, within_s)
+
+    monkeypatch.setattr(recorder.Recorder, "add", noted)
+    async with target() as shop:
+        page = await add(workspace, shop.url)
+        job = await add(workspace, "", "Job", kind="heartbeat", configuration=json.dumps({"period_s": 600, "grace_s": 60}))
+        async with db.transaction() as session:
+            key = await heartbeats.make(session, job.id or 0)
+        async with engine(times) as made:
+            await heartbeat_calls.receive(key, Said.SUCCESS, at_ms=times.ms)
+            await minute(made, times, 2)
+            assert within[-2:] == [recorder.EVERY_S] * 2
+            for monitor, expected in ((page, recorder.TURNED_S), (job, recorder.EVERY_S)):
+                times.go(7)
+                made.check_soon(monitor.id or 0)
+                await made.tick()
+                await made.idle()
+                assert within[-1] == expected
+    assert len(within) == 6
 
 
 async def test_runs_are_spread_and_each_runs_once_an_interval(workspace: int):
